@@ -1,0 +1,73 @@
+"""Activation functions, elementwise. `tanh` lives in elementary.py."""
+import numpy as np
+
+from ..autograd.op import op
+from .arithmetic import where
+from .elementary import TWO_OVER_ROOT_PI, erf, exp
+
+ROOT_HALF = float(np.sqrt(0.5))
+
+
+@op
+def sigmoid(x):
+    """Logistic function: y = 1 / (1 + e⁻ˣ); dL/dx = dL/dy · y(1 − y).
+
+    Computed from e^(−|x|), which cannot overflow: 1/(1 + e⁻ˣ) for x > 0, else eˣ/(1 + eˣ).
+    """
+    e = np.exp(np.where(x > 0, -x, x))
+    return np.where(x > 0, 1, e) / (1 + e)
+
+
+@sigmoid.vjp
+def _(g, y):
+    return g * y * (1 - y)
+
+
+@op
+def softplus(x):
+    """A smooth relu: y = ln(1 + eˣ) = max(x, 0) + ln(1 + e^(−|x|)), which cannot overflow; dL/dx = dL/dy · sigmoid(x)."""
+    positive = x > 0
+    return np.where(positive, x, 0) + np.log1p(np.exp(np.where(positive, -x, x)))
+
+
+@softplus.vjp
+def _(g, x):
+    return g * sigmoid(x)
+
+
+@op(analytic=False)
+def relu(x):
+    """Rectified linear unit: y = max(x, 0); dL/dx = dL/dy where x > 0, else 0."""
+    return np.maximum(x, 0)
+
+
+@relu.vjp
+def _(g, y):
+    return g * (y > 0)
+
+
+@op(analytic=False)
+def leaky_relu(x, negative_slope=0.01):
+    """y = x where x > 0, else negative_slope · x; dL/dx = dL/dy · 1 or negative_slope."""
+    return np.where(x > 0, x, negative_slope * x)
+
+
+@leaky_relu.vjp
+def _(g, x, negative_slope):
+    return where(x > 0, g, negative_slope * g)
+
+
+@op
+def gelu(x):
+    """Gaussian error linear unit (Hendrycks & Gimpel 2016): y = x · Φ(x), with Φ(x) = (1 + erf(x/√2))/2.
+
+    dL/dx = dL/dy · (Φ(x) + x · φ(x)), with the normal density φ(x) = exp(−x²/2)/√(2π).
+    """
+    return x * (0.5 * (1 + erf.function(x * ROOT_HALF)))
+
+
+@gelu.vjp
+def _(g, x):
+    cumulative = 0.5 * (1 + erf(x * ROOT_HALF))
+    density = 0.5 * ROOT_HALF * TWO_OVER_ROOT_PI * exp(-0.5 * x * x)
+    return g * (cumulative + x * density)
