@@ -1,0 +1,27 @@
+"""Optimizer updates as one pass over the parameters, where NumPy would make ten."""
+import numpy as np
+
+from .registry import kernel
+
+
+@kernel
+def adam(w, g, m, v, lr, beta1, beta2, eps, correction1, correction2):
+    """One step of Adam, in place in w, m and v (vectors); g is the gradient, the rest are numbers of w's dtype.
+
+    m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  w ← w − lr · (m/c₁) / (√(v/c₂) + ε), with cᵢ = 1 − βᵢᵗ.
+    """
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * (g * g)
+    w -= lr / correction1 * m / (np.sqrt(v) / np.sqrt(correction2) + eps)
+
+
+@adam.numba
+def _(w, g, m, v, lr, beta1, beta2, eps, correction1, correction2):
+    one = beta1 / beta1                     # 1 as a number of this dtype: `1 - x` is float64 arithmetic in Numba
+    rate, root = lr / correction1, one / np.sqrt(correction2)
+    for i in range(w.size):
+        m[i] = beta1 * m[i] + (one - beta1) * g[i]
+        v[i] = beta2 * v[i] + (one - beta2) * (g[i] * g[i])
+        w[i] -= rate * m[i] / (np.sqrt(v[i]) * root + eps)

@@ -1,0 +1,57 @@
+"""Bayesian regularization: Levenberg–Marquardt with a weight decay that it finds by itself.
+
+Minimise F = β·E_D + α·E_W, with E_D = Σe², E_W = Σw². As Bayesians we read e^(−βE_D) as the likelihood of noise with variance
+1/(2β), e^(−αE_W) as a prior on the weights with variance 1/(2α), and choose α and β so that the data are most probable
+(the maximum of the evidence, MacKay 1992). There,
+    γ = P − α·tr((βJᵀJ + αI)⁻¹),   α = γ/(2E_W),   β = (N − γ)/(2E_D).
+γ, between 0 and P, counts the parameters that the data determine; the others are held near 0 by the prior.
+So no validation set is needed, and a network that is too large does little harm.
+"""
+import numpy as np
+
+from .levenberg_marquardt import LevenbergMarquardt
+
+
+class BayesianRegularization(LevenbergMarquardt):
+    """Foresee & Hagan 1997, with the defaults of MATLAB's `trainbr`; α, β and γ are estimated after every step.
+
+    closure() returns the residuals, as for LevenbergMarquardt. mu: default 5e-3. min_grad: default 1e-7. mu_max: 1e10.
+    Attributes: gamma (effective number of parameters), alpha, beta. Start: γ = P, and α, β from the first residuals.
+    """
+
+    def __init__(self, params, mu=5e-3, min_grad=1e-7, mu_max=1e10):
+        super().__init__(params, mu, min_grad, mu_max)
+        self.gamma = float(self.flat.w.size)
+        self.alpha = self.beta = 0.0                             # not estimated yet
+
+    def step(self, closure) -> float:
+        """One successful step and a new estimate of α and β; returns the mean square before it."""
+        if not self.beta:
+            self.estimate(self.evaluate(closure)._data.ravel())
+        loss = super().step(closure)
+        self.info.update(gamma=self.gamma, alpha=self.alpha, beta=self.beta)
+        return loss
+
+    def accepted(self, JtJ, e):
+        A = self.beta * JtJ                                      # γ = P − α·tr(A⁻¹), A = βJᵀJ + αI
+        A.flat[::len(A) + 1] += self.alpha
+        self.gamma = len(A) - self.alpha * trace_of_inverse(A)
+        self.estimate(e)
+
+    def estimate(self, e):
+        """α and β from γ, E_W and E_D; each 1 where its sum is 0, and N − γ at least 1 if there are few examples."""
+        w = self.flat.w
+        E_W, E_D = float(w @ w), float(e @ e)
+        self.alpha = self.gamma / (2 * E_W) if E_W else 1.0
+        self.beta = max(e.size - self.gamma, 1.0) / (2 * E_D) if E_D else 1.0
+
+
+def trace_of_inverse(A) -> float:
+    """tr(A⁻¹) = |L⁻¹|² (sum of squares) for a positive definite A = LLᵀ."""
+    from scipy.linalg.lapack import get_lapack_funcs
+    potrf, trtri = get_lapack_funcs(("potrf", "trtri"), (A,))
+    L, info = potrf(A, lower=True, clean=True)
+    if info:                                                     # not positive definite, by rounding
+        return float(np.sum(1 / np.maximum(np.linalg.eigvalsh(A), np.finfo(A.dtype).tiny)))
+    inverse, _ = trtri(L, lower=True)
+    return float(np.vdot(inverse, inverse))

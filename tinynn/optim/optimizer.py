@@ -1,0 +1,110 @@
+"""What all optimizers share: the flat vector, `step`, the state. Read gd.py for the simplest one.
+
+A training loop, for any optimizer:
+
+    def closure():
+        return loss(model(x), y)                # for LevenbergMarquardt and BayesianRegularization: model(x) - y
+
+    for epoch in range(epochs):
+        print(optimizer.step(closure))          # the loss before the step
+        if optimizer.stop:                      # "gradient below 1e-05", say
+            break
+"""
+import numpy as np
+
+from ..autograd.tensor import Tensor
+from .flat import FlatVector
+
+
+class Optimizer:
+    """Base class. Subclasses define `step`; first-order ones inherit it from FirstOrder and define `update`.
+
+    Attributes: stop (why there is no point in going on, or None), info (what the last step reports, by name).
+    """
+
+    def __init__(self, params):
+        self.flat = FlatVector(params)
+        self.stop = None
+        self.info = {}
+        self.epoch = 0                          # set by `fit`, for learning-rate schedules
+
+    def step(self, closure) -> float:
+        """Improve the parameters once; returns the loss before the step. closure() returns the loss as a Tensor."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict:
+        """Everything a step depends on but the parameters: numbers, strings and arrays, by name."""
+        return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()
+                if isinstance(value, (np.ndarray, bool, int, float, str, type(None))) and not name.startswith("_")}
+
+    def load_state_dict(self, state: dict):
+        """Take over what `state_dict` of an optimizer with the same settings returned."""
+        own = self.state_dict()
+        if set(state) != set(own):
+            raise ValueError(f"the state is not one of {type(self).__name__}: it has {sorted(state)}, "
+                             f"expected {sorted(own)}")
+        for name, value in state.items():
+            setattr(self, name, value.copy() if isinstance(value, np.ndarray) else value)
+
+
+class FirstOrder(Optimizer):
+    """An optimizer that needs one gradient a step.
+
+    lr: the learning rate: a positive number, or a function of the epoch (see schedules.py).
+    clip_norm: gradients longer than this are scaled down to it (Pascanu 2013); None (default): never.
+    """
+
+    def __init__(self, params, lr, clip_norm=None):
+        super().__init__(params)
+        if not callable(lr):
+            check_positive("lr", lr)
+        if clip_norm is not None:
+            check_positive("clip_norm", clip_norm)
+        self.lr, self.clip_norm = lr, clip_norm
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of this epoch."""
+        return self.lr(self.epoch) if callable(self.lr) else self.lr
+
+    def step(self, closure=None):
+        """One update. With a closure: computes the gradients, returns the loss. Without: uses `.grad`, returns None."""
+        self.flat.check_current()
+        value = None
+        if closure is None:
+            g = self.flat.gather()
+        else:
+            loss = check_loss(closure())
+            g, value = self.flat.gradient(loss), loss.item()
+        if self.clip_norm is not None:
+            norm = np.sqrt(g @ g)
+            if norm > self.clip_norm:
+                g *= g.dtype.type(self.clip_norm / norm)
+        self.update(self.flat.w, g)
+        self.flat.touch()
+        self.info = {"lr": self.rate}
+        return value
+
+    def update(self, w, g):
+        """Change the vector w in place, given the gradient g."""
+        raise NotImplementedError
+
+
+def check_loss(loss) -> Tensor:
+    """The closure's result, if it is a scalar Tensor."""
+    if not isinstance(loss, Tensor) or loss.size != 1:
+        raise TypeError(f"closure() returned a {type(loss).__name__} of shape {np.shape(loss)}; expected a scalar Tensor, "
+                        "the loss")
+    return loss
+
+
+def check_positive(name, value):
+    """Raise ValueError unless value is a finite number > 0."""
+    if not (isinstance(value, (int, float, np.number)) and 0 < value < float("inf")):
+        raise ValueError(f"{name} is {value!r}; expected a number > 0")
+
+
+def check_fraction(name, value):
+    """Raise ValueError unless 0 <= value < 1."""
+    if not (isinstance(value, (int, float, np.number)) and 0 <= value < 1):
+        raise ValueError(f"{name} is {value!r}; expected a number in [0, 1)")
