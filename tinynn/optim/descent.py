@@ -99,7 +99,7 @@ class Descent(Optimizer):
         """As evaluate, but only if this closure was not evaluated at this w just before, by the last line search."""
         if self._known is None or self._known[0] is not closure:
             with no_grad():
-                first = closure().item()
+                first = check_loss(closure()).item()
             value = self.evaluate(closure)
             if value != first and not (np.isnan(value) and np.isnan(first)):
                 raise ValueError(f"closure() returned {first} and then {value} for the same parameters; a line search "

@@ -1,0 +1,125 @@
+"""Parameters as views of one vector: who shares it, who notices when it has moved."""
+import numpy as np
+import pytest
+
+import tinynn as tn
+from tinynn import optim
+
+
+def parameters():
+    return [tn.Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True), tn.Tensor([1.0, 2.0], requires_grad=True)]
+
+
+def total(params):
+    return lambda: sum((p * p).sum() for p in params)
+
+
+def test_parameters_become_views_and_keep_their_values():
+    params = parameters()
+    optimizer = optim.GD(params)
+    assert np.array_equal(optimizer.flat.w, [0, 1, 2, 3, 4, 5, 1, 2])
+    optimizer.flat.w[0] = 7
+    assert params[0].data[0, 0] == 7
+
+
+def test_a_second_optimizer_of_the_same_parameters_shares_the_vector():
+    params = parameters()
+    first, second = optim.GD(params, lr=0.1), optim.Adam(params)
+    assert first.flat.w is second.flat.w
+    before = params[0].data.copy()
+    first.step(total(params))
+    np.testing.assert_allclose(params[0].data, 0.8 * before)
+
+
+def test_an_optimizer_whose_parameters_were_taken_over_says_so():
+    params = parameters()
+    first = optim.GD(params)
+    optim.GD(params[:1])
+    with pytest.raises(RuntimeError, match="another optimizer"):
+        first.step(total(params))
+
+
+def test_data_are_copied_in_so_that_the_vector_sees_them():
+    params = parameters()
+    optimizer = optim.GD(params)
+    params[1].data = [5.0, 6.0]
+    assert np.array_equal(optimizer.flat.w[-2:], [5, 6])
+
+
+def test_tied_parameters_count_once_and_frozen_ones_not():
+    a, b = parameters()
+    frozen = tn.Tensor([3.0], requires_grad=True)
+    frozen.requires_grad = False
+    assert optim.GD([a, a, b, frozen]).flat.w.size == 8
+
+
+def test_gradients_are_left_in_grad_and_replaced():
+    params = parameters()
+    optimizer = optim.GD(params, lr=0.1)
+    for _ in range(2):
+        before = params[1].data.copy()
+        optimizer.step(total(params))
+        np.testing.assert_allclose(params[1].grad, 2 * before)
+
+
+def test_a_step_between_forward_and_backward_is_noticed():
+    params = parameters()
+    optimizer = optim.GD(params)
+    loss = total(params)()
+    optimizer.step(total(params))
+    with pytest.raises(RuntimeError, match="changed since"):
+        loss.backward()
+
+
+def test_clip_norm_shortens_the_gradient():
+    w = tn.Tensor([3.0, 4.0], requires_grad=True)
+    optim.GD([w], lr=1.0, clip_norm=1.0).step(lambda: (w * w).sum() / 2)       # gradient (3, 4), length 5
+    np.testing.assert_allclose(w.data, [3 - 0.6, 4 - 0.8])
+
+
+def test_schedules():
+    s = optim.schedules
+    assert [s.step(1.0, 2, 0.5)(e) for e in range(5)] == [1, 1, 0.5, 0.5, 0.25]
+    assert [round(s.cosine(1.0, 4)(e), 6) for e in range(6)] == [1, 0.853553, 0.5, 0.146447, 0, 0]
+    assert s.warmup(s.exponential(1.0, 0.5), 2)(0) == 0.5
+    w = tn.Tensor([1.0], requires_grad=True)
+    optimizer = optim.GD([w], lr=s.step(0.5, 1, 0.5))
+    optimizer.step(lambda: w.sum())
+    optimizer.epoch = 1
+    optimizer.step(lambda: w.sum())
+    assert w.data[0] == 1 - 0.5 - 0.25
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: optim.GD([]), "nothing to train"),
+    (lambda: optim.GD(tn.Tensor([1.0], requires_grad=True)), "list"),
+    (lambda: optim.GD([np.ones(3)]), "not a leaf"),
+    (lambda: optim.GD(parameters(), lr=0), "lr is 0"),
+    (lambda: optim.GD(parameters(), lr=float("nan")), "lr is nan"),
+    (lambda: optim.Momentum(parameters(), mc=1.0), "mc is 1.0"),
+    (lambda: optim.Adam(parameters(), betas=(0.9, 1.0)), r"betas\[1\]"),
+    (lambda: optim.AdamW(parameters(), weight_decay=-1), "weight_decay"),
+    (lambda: optim.BFGS(parameters(), c1=0.9, c2=0.1), "c1"),
+    (lambda: optim.LBFGS(parameters(), history=0), "history"),
+    (lambda: optim.ConjugateGradient(parameters(), beta="hestenes"), "fletcher-reeves"),
+    (lambda: optim.ConjugateGradient(parameters(), c2=0.6), "c2"),
+    (lambda: optim.LevenbergMarquardt(parameters(), mu=-1), "mu is -1"),
+])
+def test_bad_settings(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
+
+
+def test_mixed_dtypes():
+    a = tn.Tensor(np.ones(2, np.float32), requires_grad=True)
+    with pytest.raises(TypeError, match="float32, float64|float64, float32"):
+        optim.GD([a, parameters()[1]])
+
+
+def test_a_closure_that_is_not_a_loss():
+    params = parameters()
+    for make in (optim.GD, optim.BFGS):
+        with pytest.raises(TypeError, match="scalar"):
+            make(params).step(lambda: params[0] * 2)
+    with pytest.raises(TypeError, match="residuals"):
+        optim.LevenbergMarquardt(params).step(total(params))

@@ -1,0 +1,81 @@
+"""Sweeps: the same results whatever the number of jobs, kept when interrupted, on one machine or on Dask workers."""
+import os
+
+import numpy as np
+import pytest
+
+from tinynn.train import cross_validate, grid, k_fold, sweep
+
+
+def draw(setting, rng):
+    return setting["a"] + rng.random()
+
+
+def count_runs(setting, rng):
+    with open(setting["log"], "a") as file:
+        file.write("x")
+    return rng.random()
+
+
+def process_and_threads(setting, rng):
+    from threadpoolctl import threadpool_info
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return os.getpid(), max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+
+def size(train, validation, rng):
+    return len(train), len(validation)
+
+
+def test_grid():
+    assert grid(a=[1, 2], b=["x"]) == [{"a": 1, "b": "x"}, {"a": 2, "b": "x"}]
+
+
+@pytest.mark.parametrize("n, k", [(10, 5), (11, 3), (2, 2)])
+def test_k_fold_validates_each_example_once(n, k):
+    folds = k_fold(n, k, 0)
+    assert sorted(np.concatenate([validation for _, validation in folds])) == list(range(n))
+    for train, validation in folds:
+        assert sorted([*train, *validation]) == list(range(n))
+
+
+def test_k_fold_refuses():
+    with pytest.raises(ValueError, match="k is 5"):
+        k_fold(4, 5)
+
+
+def test_cross_validate():
+    assert cross_validate(size, 10, 5, progress=False) == [(8, 2)] * 5
+
+
+def test_results_do_not_depend_on_the_number_of_jobs():
+    settings = grid(a=[10, 20])
+    one, two = (sweep(draw, settings, 3, seed=4, jobs=jobs, progress=False) for jobs in (1, 2))
+    assert one == two and len({r for row in one for r in row["results"]}) == 6
+    assert sweep(draw, settings, 3, seed=5, progress=False) != one
+
+
+def test_jobs_are_processes_with_one_blas_thread():
+    rows = sweep(process_and_threads, grid(a=[1, 2, 3, 4]), jobs=2, progress=False)
+    pids, threads = zip(*(row["results"][0] for row in rows))
+    assert os.getpid() not in pids and set(threads) == {1}
+
+
+def test_an_interrupted_sweep_goes_on(tmp_path):
+    log = tmp_path / "log"
+    settings = [{"log": str(log), "a": a} for a in range(4)]
+    first = sweep(count_runs, settings[:2], resume=tmp_path / "kept", progress=False)
+    second = sweep(count_runs, settings, resume=tmp_path / "kept", progress=False)
+    assert second[:2] == first and log.read_text() == "xxxx"    # two, and the two that were missing
+
+
+def test_nothing_to_do():
+    with pytest.raises(ValueError, match="no job"):
+        sweep(draw, [])
+
+
+def test_dask():
+    distributed = pytest.importorskip("dask.distributed")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        rows = sweep(draw, grid(a=[10, 20]), 2, dask=cluster.scheduler_address, progress=False)
+    assert rows == sweep(draw, grid(a=[10, 20]), 2, progress=False)

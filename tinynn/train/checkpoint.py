@@ -1,0 +1,66 @@
+"""The whole state of a training run in one file, so that it can be killed at any moment and go on as if nothing had been.
+
+What determines the rest of a run: the weights and buffers, the optimizer's state, the random Generators (of the batches,
+of the model's layers, the default one), the history, and the best weights so far.
+"""
+import time
+from dataclasses import asdict
+
+import numpy as np
+
+from ..autograd.settings import settings
+from .files import read_arrays, write_arrays
+from .history import History
+
+
+class Checkpoint:
+    """Writes and reads the state of one run; see `fit`."""
+
+    def __init__(self, path, model, optimizer, rng):
+        self.path, self.model, self.optimizer = path, model, optimizer
+        self.rngs = [rng, settings.rng] + [value for module in model.modules() for value in vars(module).values()
+                                           if isinstance(value, np.random.Generator)]
+        self.written, self.cost = None, 0.0
+
+    def write_if_due(self, history, best):
+        """Write at first, and then as often as takes a twentieth of the time."""
+        if self.written is None or time.perf_counter() - self.written > 20 * self.cost:
+            self.write(history, best)
+
+    def write(self, history, best):
+        """Write the state now."""
+        start = time.perf_counter()
+        state = self.optimizer.state_dict()
+        arrays = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        arrays |= {f"best.{name}": value for name, value in (best or {}).items()}
+        arrays |= {f"optimizer.{name}": value for name, value in state.items() if isinstance(value, np.ndarray)}
+        notes = {"optimizer": type(self.optimizer).__name__, "history": asdict(history),
+                 "numbers": {name: value for name, value in state.items() if not isinstance(value, np.ndarray)},
+                 "rngs": [rng.bit_generator.state for rng in self.rngs]}
+        write_arrays(self.path, arrays, notes)
+        self.written = time.perf_counter()
+        self.cost = self.written - start
+
+    def resume(self, history) -> tuple:
+        """(history, best weights) from the file, with everything else put back in place; as given if there is no file."""
+        try:
+            arrays, notes = read_arrays(self.path)
+        except FileNotFoundError:
+            return history, None
+
+        def part(prefix):
+            return {name[len(prefix):]: value for name, value in arrays.items() if name.startswith(prefix)}
+
+        try:
+            if notes["optimizer"] != type(self.optimizer).__name__:
+                raise ValueError(f"it was trained by {notes['optimizer']}, not {type(self.optimizer).__name__}")
+            if len(notes["rngs"]) != len(self.rngs):
+                raise ValueError("its model has another number of random layers")
+            history = History(**notes["history"])
+            self.model.load_state_dict(part("model."))
+            self.optimizer.load_state_dict({**part("optimizer."), **notes["numbers"]})
+            for rng, state in zip(self.rngs, notes["rngs"]):
+                rng.bit_generator.state = state
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.path}: not a checkpoint of this run ({error}); delete it, or name another") from None
+        return history, part("best.") or None

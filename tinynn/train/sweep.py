@@ -1,0 +1,104 @@
+"""Many runs side by side: over seeds and settings (sweep), over the folds of cross-validation (k_fold).
+
+    def run(setting, rng):                                   # a module-level function: it travels to other processes
+        model = build(setting["units"], rng)
+        ...
+        return test_error
+
+    table = sweep(run, grid(units=[10, 20], lr=[0.1, 0.01]), repetitions=5, jobs=2)
+    # [{"units": 10, "lr": 0.1, "results": [...five...]}, ...]
+
+Each job has one BLAS thread, and a Generator of its own that depends only on the seed, the setting's place and the
+repetition: the same results whatever the number of jobs.
+"""
+import contextlib
+import hashlib
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from ..autograd.settings import default_rng
+
+
+def grid(**choices) -> list:
+    """Every combination of the choices, as dicts: grid(a=[1, 2], b=[3]) = [{"a": 1, "b": 3}, {"a": 2, "b": 3}]."""
+    return [dict(zip(choices, values)) for values in itertools.product(*choices.values())]
+
+
+def k_fold(n: int, k: int, rng=None) -> list:
+    """k pairs of index arrays (train, validation) over n examples; each example validates once."""
+    if not 2 <= k <= n:
+        raise ValueError(f"k is {k}; expected 2 to {n}, the number of examples")
+    folds = np.array_split(default_rng(rng).permutation(n), k)
+    return [(np.concatenate(folds[:i] + folds[i + 1:]), fold) for i, fold in enumerate(folds)]
+
+
+def cross_validate(function, n, k=5, seed=0, jobs=1, dask=None, progress=True) -> list:
+    """function(train indices, validation indices, rng) for each of k folds; the list of what it returned."""
+    folds = [{"train": train, "validation": validation} for train, validation in k_fold(n, k, np.random.default_rng(seed))]
+    rows = sweep(OnFold(function), folds, 1, seed, jobs, dask, progress)
+    return [row["results"][0] for row in rows]
+
+
+class OnFold:
+    """A function of (train, validation, rng) as a function of (setting, rng)."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, setting, rng):
+        return self.function(setting["train"], setting["validation"], rng)
+
+
+def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress=True, resume=None) -> list:
+    """function(setting, rng) for every setting, `repetitions` times; returns [{**setting, "results": [...]}, ...].
+
+    settings: a list of dicts, as from `grid`. jobs: processes on this machine (−1: one for each core).
+    dask: the address of a Dask scheduler ("tcp://host:8786"), when a sweep outgrows one machine; jobs is then ignored.
+    resume: a folder. Every finished job's result is kept there, and found again by a sweep of the same function,
+        settings and seed with the same tinynn sources; delete it when the results are safe elsewhere.
+    """
+    from joblib import Parallel, delayed
+    if repetitions < 1 or not settings:
+        raise ValueError(f"a sweep of {len(settings)} settings × {repetitions} repetitions has no job to do")
+    run = one_job
+    if resume is not None:
+        from joblib import Memory
+        run = Memory(Path(resume) / fingerprint(), verbose=0).cache(one_job)
+    tasks = [delayed(run)(function, setting, (seed, i, j))
+             for i, setting in enumerate(settings) for j in range(repetitions)]
+    with back_end(dask):
+        results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
+        if progress:
+            from tqdm import tqdm
+            results = tqdm(results, total=len(tasks), unit="run", leave=False)
+        results = list(results)
+    return [{**setting, "results": results[i * repetitions:(i + 1) * repetitions]} for i, setting in enumerate(settings)]
+
+
+def one_job(function, setting, seed):
+    """Run one setting with its own Generator and one BLAS thread."""
+    from threadpoolctl import threadpool_limits
+    with threadpool_limits(1):
+        return function(setting, np.random.default_rng(seed))
+
+
+@contextlib.contextmanager
+def back_end(dask):
+    """joblib's own processes, or the workers of a Dask scheduler."""
+    if dask is None:
+        yield
+        return
+    from dask.distributed import Client
+    from joblib import parallel_config
+    with Client(dask), parallel_config(backend="dask"):
+        yield
+
+
+def fingerprint() -> str:
+    """A name for the present sources of tinynn and the exercises, so that results of older code are not taken for new."""
+    root, digest = Path(__file__).parents[2], hashlib.sha256()
+    for path in sorted(itertools.chain(root.glob("tinynn/**/*.py"), root.glob("exercises/**/*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
