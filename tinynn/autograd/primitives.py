@@ -32,9 +32,9 @@ def sum_to_shape(x, shape):
     if x.shape == shape:
         return x
     extra = x.ndim - len(shape)
-    ones = tuple(i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1)
     if extra < 0 or np.broadcast_shapes(shape, x.shape) != x.shape:
         raise ValueError(f"an array of shape {x.shape} cannot be summed to shape {shape}")
+    ones = tuple(i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1)
     return x.sum(axis=tuple(range(extra)) + ones, keepdims=True).reshape(shape)
 
 

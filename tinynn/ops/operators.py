@@ -9,6 +9,16 @@ from ..autograd import primitives
 from ..autograd.tensor import Tensor, as_array
 from . import activations, arithmetic, elementary, products, reductions, shaping
 
+
+def dot(a, b):
+    """np.dot: the product of numbers, vectors and matrices."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return arithmetic.multiply(a, b)
+    if np.ndim(b) > 2:                  # here np.dot pairs every matrix of a with every matrix of b; matmul does not
+        raise TypeError(f"np.dot: b has {np.ndim(b)} axes, and at most 2 work on Tensors; use tn.matmul or tn.einsum")
+    return products.matmul(a, b)
+
+
 UFUNCS = {
     np.add: primitives.add, np.subtract: arithmetic.subtract, np.multiply: arithmetic.multiply,
     np.true_divide: arithmetic.divide, np.negative: arithmetic.negative, np.power: arithmetic.power,
@@ -31,7 +41,7 @@ FUNCTIONS = {
     np.swapaxes: shaping.swapaxes, np.expand_dims: shaping.expand_dims, np.squeeze: shaping.squeeze,
     np.concatenate: shaping.concatenate, np.stack: shaping.stack, np.broadcast_to: primitives.broadcast_to,
     np.where: arithmetic.where, np.clip: arithmetic.clip, np.einsum: products.einsum,
-    np.dot: lambda a, b: products.matmul(a, b) if min(np.ndim(a), np.ndim(b)) > 0 else arithmetic.multiply(a, b),
+    np.dot: dot,
 }
 
 

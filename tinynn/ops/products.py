@@ -1,4 +1,6 @@
 """Products: matmul, linear (what a layer computes), einsum."""
+from math import prod
+
 import numpy as np
 
 from ..autograd.op import op
@@ -61,12 +63,11 @@ def linear(x, W, b=None):
 @linear.vjp
 def _(g, x, W):
     def dW():
-        rows, inputs = reshape(g, (-1, g.shape[-1])), reshape(x, (-1, x.shape[-1]))       # both (N, ...)
-        return matmul(transpose(rows), inputs)                          # (n_out, N) @ (N, n_in) -> (n_out, n_in)
+        return matmul(transpose(rows(g)), rows(x))                      # (n_out, N) @ (N, n_in) -> (n_out, n_in)
 
     def db():
-        rows = reshape(g, (-1, g.shape[-1]))
-        return matmul(np.ones(len(rows), g.dtype), rows)                # as sum(0), and four times faster
+        flat = rows(g)
+        return matmul(np.ones(len(flat), g.dtype), flat)                # as sum(0), and four times faster
     return lambda: product(g, W), dW, db
 
 
@@ -77,9 +78,14 @@ def _(g, x, W):
     return dx, lambda: outer(g, x), lambda: g if g.ndim == 2 else g.sum(tuple(range(1, g.ndim - 1)))
 
 
+def rows(x):
+    """x with its leading axes as one: (..., k) -> (N, k). (-1, k) would not do: for k = 0, N could be anything."""
+    return x if x.ndim == 2 else reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+
+
 def product(a, b):
     """a b, by broadcasting where the inner dimension is 1: BLAS takes four times as long for that."""
-    return a * b if a.shape[-1] == 1 and b.ndim == 2 and a.ndim > 1 else matmul(a, b)
+    return a * b if a.ndim > 1 and b.ndim == 2 and a.shape[-1] == b.shape[0] == 1 else matmul(a, b)
 
 
 def outer(a, b):

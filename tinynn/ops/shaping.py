@@ -129,6 +129,9 @@ def joined(axis, *xs):
     return saved(np.concatenate(xs, axis), pieces)
 
 
+joined.name = "concatenate"            # in messages: what its users have called
+
+
 @joined.vjp
 def _(g, saved):
     return tuple(lambda piece=piece: getitem(g, piece) for piece in saved)

@@ -1,0 +1,119 @@
+"""The command line of the exercises: `python -m exercises list` and `python -m exercises run NAME... | all`."""
+import argparse
+import difflib
+import logging
+import sys
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+from . import page
+from .card import Card, Config, title
+from .registry import discover, load
+
+log = logging.getLogger("exercises")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 if an exercise failed, 2 for bad arguments, 130 after Ctrl-C."""
+    arguments = parse(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if arguments.command == "list":
+        return show_list()
+    try:
+        return run_all(arguments)
+    except KeyboardInterrupt:
+        log.info("Stopped. What was finished is in %s", page.write(arguments.out))
+        return 130
+
+
+def parse(argv):
+    """The arguments; exits with code 2 and a message where they make no sense."""
+    import joblib
+    parser = argparse.ArgumentParser(prog="python -m exercises", description="Run the course's experiments.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="name, session, times and title of every exercise")
+    run = commands.add_parser("run", help="run exercises and write the results page")
+    run.add_argument("names", nargs="+", metavar="NAME", help="an exercise, or 'all'")
+    run.add_argument("--quick", action="store_true", help="a smaller configuration, in seconds")
+    run.add_argument("--jobs", metavar="N", type=int, default=joblib.cpu_count(),
+                     help="processes (default: all cores, %(default)s)")
+    run.add_argument("--seed", metavar="S", type=int, default=0, help="of everything random (default: %(default)s)")
+    run.add_argument("--out", metavar="DIR", type=Path, default=Path("results"),
+                     help="folder of the results (default: %(default)s)")
+    run.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler to send the sweeps to, as tcp://host:8786")
+    arguments = parser.parse_args(argv)
+    if arguments.command == "run":
+        known = list(discover())
+        names = known if arguments.names == ["all"] else list(dict.fromkeys(arguments.names))
+        for name in names:
+            if name not in known:
+                close = " or ".join(difflib.get_close_matches(name, known)) or "one of: " + ", ".join(known)
+                run.error(f"there is no exercise {name!r}; did you mean {close}?")
+        if arguments.jobs < 1 or arguments.seed < 0:
+            run.error(f"--jobs is {arguments.jobs} and --seed {arguments.seed}; expected at least 1 and at least 0")
+        if arguments.out.exists() and not arguments.out.is_dir():
+            run.error(f"--out is {arguments.out}, a file; expected a folder, which is made if it is missing")
+        arguments.names = names
+    return arguments
+
+
+def show_list() -> int:
+    """One line per exercise; one that cannot be imported says why."""
+    print(f"{'name':22} {'session':11} {'full':>8} {'quick':>8}  title")
+    for name, session in discover().items():
+        try:
+            module = load(name)
+            print(f"{name:22} {session:11} {module.CONFIG.takes:>8} {module.QUICK.takes:>8}  {title(module)}")
+        except Exception as error:
+            print(f"{name:22} {session:11} {'':8} {'':8}  cannot be imported: {type(error).__name__}: {error}")
+    return 0
+
+
+def run_all(arguments) -> int:
+    """Run the named exercises one after the other. One that fails does not stop the others."""
+    failed = []
+    for i, name in enumerate(arguments.names, start=1):
+        log.info("[%d/%d] %s", i, len(arguments.names), name)
+        try:
+            module = load(name)
+            config = replace(module.QUICK if arguments.quick else module.CONFIG, seed=arguments.seed,
+                             jobs=arguments.jobs, out=arguments.out, dask=arguments.dask)
+            card = run_one(module, config)
+            card.save(arguments.out)
+        except Exception:
+            traceback.print_exc()
+            failed.append(name)
+            continue
+        page.write(arguments.out)             # after each one, so that it can be looked at while the others run
+        verdicts = [row.verdict for row in card.rows]
+        counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
+        log.info("%s: %s, took %s", name, counts or "no numbers", page.duration(card.seconds))
+    log.info("Results: %s", page.write(arguments.out))
+    if failed:
+        log.error("FAILED: %s", ", ".join(failed))
+    return int(bool(failed))
+
+
+def run_one(module, config: Config) -> Card:
+    """Run one exercise on one BLAS thread per process (more would change the last bits), seeded, in our look; timed."""
+    import joblib
+    import matplotlib
+    import scipy.linalg                       # noqa: F401  brings a BLAS of its own, to be limited with NumPy's
+    from threadpoolctl import threadpool_limits
+
+    import tinynn as tn
+    from tinynn.viz import look
+    matplotlib.use("Agg")                     # pictures go to files; no display is needed
+    tn.seed(config.seed)
+    processes = joblib.parallel_config("loky", n_jobs=config.jobs, inner_max_num_threads=1)
+    with threadpool_limits(1), processes, look():
+        start = time.perf_counter()
+        card = module.run(config)
+        card.seconds = time.perf_counter() - start
+    return card
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""The card: what an exercise leaves. Numbers beside the report's, figures, data used, pitfalls.
+
+`results/NAME/card.json` and the figures beside it; page.py makes one page of all cards.
+A card is honest by construction: the verdict of a quick run, or on a stand-in, is "not comparable", every picture says
+below it what data it shows, and repetitions that diverged count as the worst.
+"""
+import io
+import json
+import logging
+import math
+import os
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tinynn.viz.style import caption as caption_below
+
+log = logging.getLogger("exercises")
+
+VERDICTS = ("match", "better", "worse", "not comparable")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What every exercise can be told. Its own CONFIG and QUICK add what it needs, the report's values as defaults.
+
+    takes: how long it takes, for people ("3 min"). quick: True in QUICK. seed: of everything random. jobs: processes.
+    out: the folder of all results. dask: address of a Dask scheduler for the sweeps, or None.
+    """
+    takes: str = ""
+    quick: bool = False
+    seed: int = 0
+    jobs: int = 1
+    out: Path = Path("results")
+    dask: str | None = None
+
+
+def verdict(report: float | None, ours: float | None, better: str = "lower", tolerance: float = 0.1) -> str:
+    """How our number compares: "match" within the relative `tolerance` of the report's, else "better" or "worse".
+
+    better: "lower" (errors), "higher" (accuracies), or "equal" (sizes, counts): outside the tolerance is worse.
+    "not comparable" without a report number; "worse" if ours is None or not finite: it diverged.
+    """
+    if better not in ("lower", "higher", "equal"):
+        raise ValueError(f"verdict: better is {better!r}; expected 'lower', 'higher' or 'equal'")
+    if report is None:
+        return "not comparable"
+    if ours is None or not math.isfinite(ours):
+        return "worse"
+    if abs(ours - report) <= tolerance * abs(report):
+        return "match"
+    return "better" if better == ("lower" if ours < report else "higher") else "worse"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity: the report's number (None: it gives none), and ours over n repetitions (None: diverged)."""
+    quantity: str
+    unit: str
+    report: float | None
+    median: float | None
+    min: float | None
+    max: float | None
+    n: int
+    verdict: str
+
+    def __post_init__(self):
+        check(self, texts=("quantity", "unit"), numbers=("report", "median", "min", "max"), counts=("n",))
+        if self.verdict not in VERDICTS:
+            raise ValueError(f"verdict is {self.verdict!r}; expected one of {', '.join(VERDICTS)}")
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set that was used, and whether it was the real one or the generated stand-in."""
+    name: str
+    real: bool
+
+    def __post_init__(self):
+        check(self, texts=("name",), flags=("real",))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture: its file name in the exercise's folder, its caption, and the PNG itself (not part of card.json)."""
+    file: str
+    caption: str
+    png: bytes = field(repr=False)
+
+    def __post_init__(self):
+        check(self, texts=("file", "caption"))
+
+
+@dataclass
+class Card:
+    """Make one with `Card.begin`, read one with `Card.load`; `seconds` is filled in by the runner."""
+    name: str
+    title: str
+    quick: bool
+    seed: int
+    data: list[Data] = field(default_factory=list)
+    seconds: float = 0.0
+    rows: list[Row] = field(default_factory=list)
+    pitfalls: list[str] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+
+    def __post_init__(self):
+        check(self, texts=("name", "title"), numbers=("seconds",), counts=("seed",), flags=("quick",))
+        if not all(isinstance(pitfall, str) for pitfall in self.pitfalls):
+            raise ValueError("pitfalls must be texts")
+
+    @classmethod
+    def begin(cls, module: str, config: Config) -> "Card":
+        """An empty card for the exercise `module` (its __name__), titled by the first line of its docstring."""
+        return cls(module.rpartition(".")[2], title(sys.modules[module]), config.quick, config.seed)
+
+    def use(self, dataset):
+        """Note a data set (anything with .name and .real); returns it. To be called before rows and figures are added.
+
+        Data that the exercise computes by definition, as y = sin(x²), are no data set: leave them out.
+        """
+        if self.rows or self.figures:
+            raise ValueError(f"{self.name}: card.use({dataset.name!r}) comes after rows or figures, which depend on "
+                             "whether data are real; call it first")
+        self.data.append(Data(dataset.name, bool(dataset.real)))
+        log.info("%s: data: %s", self.name, self.data_in_words())
+        return dataset
+
+    def add_row(self, quantity: str, values, *, report: float | None = None, unit: str = "", better: str = "lower",
+                tolerance: float = 0.1, comparable: bool = True):
+        """Add a row. values: one number, or one per repetition; the median is what is compared with `report`.
+
+        NaN or infinity means that a repetition diverged: it counts as worse than any number. better, tolerance: see
+        `verdict`. comparable=False: show the report's number, compare nothing (times on another machine, say).
+        """
+        values = np.atleast_1d(np.asarray(values, dtype=float)).ravel()
+        if values.size == 0:
+            raise ValueError(f"{self.name}: the row {quantity!r} has no values; give a number, or one per repetition")
+        worst = -np.inf if better == "higher" else np.inf
+        values = np.where(np.isfinite(values), values, worst)
+        median, low, high = (float(x) if np.isfinite(x) else None
+                             for x in (np.median(values), values.min(), values.max()))
+        word = verdict(report, median, better, tolerance)
+        if not comparable or self.quick or not all(data.real for data in self.data):
+            word = "not comparable"
+        report = None if report is None else float(report)
+        self.rows.append(Row(quantity, unit, report, median, low, high, values.size, word))
+
+    def add_figure(self, fig, name: str, caption: str):
+        """Keep a matplotlib figure as NAME.png, and close it. The first one opens the exercise's section on the page.
+
+        caption: what is seen; say over how many seeds, and what a band or bar spans. What data are shown, and the seed,
+        is written into the picture besides.
+        """
+        import matplotlib.pyplot as plt
+        run = ["Quick run: not the report's configuration."] if self.quick else []
+        caption_below(fig, " ".join([*run, f"Data: {self.data_in_words()}.", f"Seed {self.seed}."]))
+        png = io.BytesIO()
+        fig.savefig(png, format="png", bbox_inches="tight")
+        plt.close(fig)
+        self.figures.append(Figure(f"{name}.png", caption, png.getvalue()))
+
+    def data_in_words(self) -> str:
+        """As "mnist (real data), santa fe laser (generated STAND-IN)"."""
+        return ", ".join(f"{data.name} ({'real data' if data.real else 'generated STAND-IN'})"
+                         for data in self.data) or "computed by the exercise, as it defines them"
+
+    def save(self, out: Path) -> Path:
+        """Write out/NAME/card.json and the figures, each complete or not at all; returns the card's path."""
+        folder = Path(out) / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for figure in self.figures:
+            write_whole(folder / figure.file, figure.png)
+        fields = asdict(self)
+        fields["figures"] = [{"file": figure.file, "caption": figure.caption} for figure in self.figures]
+        text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
+        return write_whole(folder / "card.json", (text + "\n").encode())
+
+    @classmethod
+    def load(cls, path: Path) -> "Card":
+        """The card in `path` with its figures. ValueError, naming the file: it or a figure is missing or damaged."""
+        path = Path(path)
+        try:
+            fields = json.loads(path.read_bytes())
+            fields["data"] = [Data(**data) for data in fields["data"]]
+            fields["rows"] = [Row(**row) for row in fields["rows"]]
+            fields["figures"] = [Figure(**figure, png=(path.parent / Path(figure["file"]).name).read_bytes())
+                                 for figure in fields["figures"]]
+            return cls(**fields)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+            raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); "
+                             "delete it and run the exercise again") from error
+
+
+def title(module) -> str:
+    """The title of an exercise: the first line of its docstring."""
+    return module.__doc__.strip().splitlines()[0]
+
+
+def check(record, texts=(), numbers=(), counts=(), flags=()):
+    """Raise ValueError unless the named fields have their types; numbers are finite, or None."""
+    kinds = [(texts, (str,), "a text"), (numbers, (int, float, type(None)), "a finite number or None"),
+             (counts, (int,), "an integer"), (flags, (bool,), "True or False")]
+    for names, types, expected in kinds:
+        for name in names:
+            value = getattr(record, name)
+            infinite = isinstance(value, (int, float)) and not math.isfinite(value)
+            if infinite or type(value) not in types:
+                raise ValueError(f"{type(record).__name__}.{name} is {value!r}; expected {expected}")
+
+
+def write_whole(path: Path, contents: bytes) -> Path:
+    """Write a file so that it is there completely or not at all, even if the program is killed meanwhile."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_bytes(contents)
+    os.replace(beside, path)
+    return path

@@ -1,0 +1,93 @@
+"""Where data are found, that a damaged file is refused by name, and that samples are disjoint."""
+import hashlib
+import logging
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinynn import data
+from tinynn.__main__ import main
+from tinynn.data import dataset
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """$TINYNN_DATA and a cache, both empty, and one data set of one file whose contents must be b"right"."""
+    (tmp_path / "data" / "set").mkdir(parents=True)
+    (tmp_path / "cache" / "set").mkdir(parents=True)
+    monkeypatch.setenv("TINYNN_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
+    digest = hashlib.sha256(b"right").hexdigest()
+    monkeypatch.setattr(dataset, "FILES", {"numbers": {"set/numbers.txt": digest}})
+    monkeypatch.setattr("tinynn.data.listing.FILES", dataset.FILES)
+    return tmp_path
+
+
+def test_the_named_folder_comes_before_the_cache(folder):
+    for place in ("cache", "data"):
+        (folder / place / "set" / "numbers.txt").write_bytes(b"right")
+        assert data.find("set/numbers.txt") == folder / place / "set" / "numbers.txt"
+
+
+def test_an_absent_file_is_none_with_a_warning_that_names_the_folders(folder, caplog):
+    with caplog.at_level(logging.WARNING, "tinynn.data"):
+        assert data.find("set/numbers.txt") is None
+    assert "STAND-IN" in caplog.text and str(folder / "data") in caplog.text and str(folder / "cache") in caplog.text
+
+
+@pytest.mark.parametrize("contents", [b"", b"righ", b"Right", b"right\n"])
+def test_a_damaged_file_is_refused_by_name(folder, contents):
+    path = folder / "data" / "set" / "numbers.txt"
+    path.write_bytes(contents)
+    with pytest.raises(ValueError, match="numbers.txt is damaged"):
+        data.find("set/numbers.txt")
+
+
+def test_the_command_lists_stand_in_real_and_damaged(folder, capsys):
+    assert main(["data"]) == 0
+    assert "stand-in" in capsys.readouterr().out
+    path = folder / "data" / "set" / "numbers.txt"
+    path.write_bytes(b"right")
+    assert main(["data"]) == 0
+    assert f"real data   {path}" in capsys.readouterr().out
+    path.write_bytes(b"wrong")
+    assert main(["data"]) == 1
+    assert "DAMAGED" in capsys.readouterr().out
+
+
+def test_an_unknown_command_says_which_there_are(capsys):
+    assert main(["dta"]) == 2
+    assert "'dta'" in capsys.readouterr().err
+    assert main([]) == 0
+    assert "check FILE.py" in capsys.readouterr().out
+
+
+@given(st.data(), st.integers(0, 50))
+def test_samples_share_no_row(draw, n_rows):
+    cuts = sorted(draw.draw(st.lists(st.integers(0, n_rows), max_size=4)))
+    sizes = np.diff([0, *cuts])
+    samples = data.disjoint_samples(n_rows, sizes, 1)
+    assert [len(sample) for sample in samples] == list(sizes)
+    rows = np.concatenate([np.zeros(0, int), *samples])
+    assert len(np.unique(rows)) == len(rows) and np.all((rows >= 0) & (rows < n_rows))
+
+
+def test_samples_depend_on_the_seed_only():
+    first, again, other = (data.disjoint_samples(100, (20, 20), seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("sizes", [(60, 50), (-1, 5)])
+def test_impossible_sizes_are_refused(sizes):
+    with pytest.raises(ValueError, match="at most 100"):
+        data.disjoint_samples(100, sizes)
+
+
+@pytest.mark.skipif("TINYNN_DATA" not in os.environ, reason="needs the real files")
+@pytest.mark.parametrize("file", [file for files in dataset.FILES.values() for file in files])
+def test_the_real_files_are_the_published_ones(file):
+    assert data.find(file) is not None

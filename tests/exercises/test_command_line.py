@@ -1,0 +1,162 @@
+"""`python -m exercises`: list, run, unknown names, failures, Ctrl-C, seeds and threads."""
+import json
+import os
+import sys
+import types
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import tinynn as tn
+from exercises import registry
+from exercises.__main__ import main
+from exercises.card import Card, Config
+
+
+@dataclass(frozen=True)
+class TinyConfig(Config):
+    """As an exercise would have it."""
+    repetitions: int = 5
+
+
+def tiny_run(config):
+    """A run that draws from its own seed and from the default Generator, and notes what it was told."""
+    import joblib
+    import matplotlib.pyplot as plt
+    from threadpoolctl import threadpool_info
+    card = Card.begin("exercises.supervised.tiny", config)
+    card.add_row("own", np.random.default_rng(config.seed).random(config.repetitions), report=0.5)
+    card.add_row("default", tn.autograd.settings.default_rng().random())
+    card.add_row("threads", max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"))
+    card.add_row("jobs", joblib.Parallel().n_jobs)
+    card.add_figure(plt.figure(figsize=(1, 1)), "empty", f"out {config.out.name}, dask {config.dask}")
+    return card
+
+
+def module(name, run):
+    """A module that follows the convention, as if it were exercises/supervised/NAME.py."""
+    made = types.ModuleType(f"exercises.supervised.{name}", f"The title of {name}\n\nMore.")
+    made.build, made.run = (lambda: None), run
+    made.CONFIG, made.QUICK = TinyConfig(takes="9 min"), TinyConfig(takes="1 s", quick=True, repetitions=2)
+    return made
+
+
+def failing(config):
+    raise RuntimeError("on purpose")
+
+
+def interrupted(config):
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def exercises(monkeypatch):
+    """Three exercises: tiny works, broken raises, stopped is as if Ctrl-C was pressed."""
+    for name, run in [("tiny", tiny_run), ("broken", failing), ("stopped", interrupted)]:
+        monkeypatch.setitem(sys.modules, f"exercises.supervised.{name}", module(name, run))
+    monkeypatch.setitem(sys.modules, "exercises.supervised", types.ModuleType("exercises.supervised"))
+    found = dict.fromkeys(["tiny", "broken", "stopped"], "supervised")
+    monkeypatch.setattr(registry, "discover", lambda: found)
+    monkeypatch.setattr("exercises.__main__.discover", lambda: found)
+    monkeypatch.setattr("exercises.page.discover", lambda: found)
+
+
+def run(tmp_path, *arguments) -> int:
+    return main(["run", *arguments, "--out", str(tmp_path / "out"), "--jobs", "3"])
+
+
+def rows(tmp_path) -> dict:
+    card = json.loads((tmp_path / "out" / "tiny" / "card.json").read_text())
+    return {row["quantity"]: row for row in card["rows"]}
+
+
+def test_list_shows_name_session_times_and_title(capsys):
+    assert main(["list"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("tiny"))
+    assert line.split(maxsplit=6) == ["tiny", "supervised", "9", "min", "1", "s", "The title of tiny"]
+
+
+def test_list_names_what_cannot_be_imported(capsys):
+    del sys.modules["exercises.supervised.tiny"].build
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "cannot be imported: TypeError" in out and "supervised.tiny lacks build" in out
+    assert "The title of broken" in out
+
+
+def test_a_run_leaves_card_figure_and_page(tmp_path):
+    assert run(tmp_path, "tiny", "--dask", "tcp://nowhere:1") == 0
+    folder = tmp_path / "out" / "tiny"
+    card = Card.load(folder / "card.json")
+    assert not card.quick and card.seconds > 0 and card.rows[0].n == 5
+    assert card.figures[0].caption == "out out, dask tcp://nowhere:1"
+    assert "The title of tiny" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_quick_takes_the_quick_configuration(tmp_path):
+    assert run(tmp_path, "tiny", "--quick") == 0
+    card = Card.load(tmp_path / "out" / "tiny" / "card.json")
+    assert card.quick and card.rows[0].n == 2
+    assert {row.verdict for row in card.rows} == {"not comparable"}
+
+
+def test_the_seed_decides_everything_random(tmp_path):
+    found = []
+    for seed in ("3", "3", "4"):
+        assert run(tmp_path, "tiny", "--seed", seed) == 0
+        found.append([rows(tmp_path)[key]["median"] for key in ("own", "default")])
+    assert found[0] == found[1]
+    assert all(one != other for one, other in zip(found[0], found[2]))
+
+
+def test_one_blas_thread_a_process_and_jobs_reach_joblib(tmp_path):
+    assert run(tmp_path, "tiny") == 0
+    assert rows(tmp_path)["threads"]["max"] == 1 and rows(tmp_path)["jobs"]["max"] == 3
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (["tinny"], "no exercise 'tinny'; did you mean tiny"), (["qqq"], "one of: tiny, broken, stopped"),
+    (["tiny", "--jobs", "0"], "--jobs is 0"), (["tiny", "--seed", "-1"], "--seed -1"), ([], "NAME")])
+def test_bad_arguments_are_refused_before_anything_runs(wrong, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["run", *wrong])
+    assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_the_output_must_be_a_folder(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit):
+        main(["run", "tiny", "--out", str(tmp_path / "file")])
+    assert "expected a folder" in capsys.readouterr().err
+
+
+def test_one_failure_does_not_stop_the_others(tmp_path, capsys):
+    assert run(tmp_path, "broken", "tiny") == 1
+    assert "RuntimeError: on purpose" in capsys.readouterr().err
+    assert (tmp_path / "out" / "tiny" / "card.json").exists()
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path):
+    assert run(tmp_path, "all") == 130
+    assert "The title of tiny" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_ctrl_c_at_the_start(tmp_path):
+    assert run(tmp_path, "stopped", "tiny") == 130
+    assert not (tmp_path / "out" / "tiny").exists() and (tmp_path / "out" / "index.html").exists()
+
+
+@pytest.mark.parametrize("name, value, message", [
+    ("QUICK", TinyConfig(), "only QUICK"), ("CONFIG", TinyConfig(quick=True), "only QUICK"),
+    ("QUICK", Config(quick=True), "one class"), ("__doc__", None, "docstring")])
+def test_the_convention_is_checked(name, value, message):
+    setattr(sys.modules["exercises.supervised.tiny"], name, value)
+    with pytest.raises(TypeError, match=message):
+        registry.load("tiny")
+
+
+def test_the_environment_is_left_as_it_was(tmp_path):
+    before = dict(os.environ), tn.default_dtype()
+    run(tmp_path, "tiny")
+    assert (dict(os.environ), tn.default_dtype()) == before

@@ -1,0 +1,113 @@
+"""The page: well formed, complete, self-contained, honest about quick runs, stand-ins and damaged cards."""
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exercises import page
+from exercises.card import Card, Row
+
+VOID = {"meta", "img", "link", "br"}
+
+
+class Reader(HTMLParser):
+    """Checks that every tag is closed in order; collects text, and what the page refers to."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.text, self.links, self.ids = [], "", [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+        attributes = dict(attributes)
+        self.links += [attributes[key] for key in ("src", "href") if key in attributes]
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        assert tag not in ("script", "link", "iframe") and not any(key.startswith("on") for key in attributes)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A folder with the cards of a quick run, of a stand-in, and of a full run; the last has a figure."""
+    import matplotlib.pyplot as plt
+    quick = Card("noise", "Noise & <signal>", quick=True, seed=0)
+    quick.add_row("SNR", 9.7257, report=9.7257, unit="dB", better="equal")
+    stand_in = Card("laser", "The laser", quick=False, seed=7)
+    stand_in.use(SimpleNamespace(name="santa fe", real=False))
+    stand_in.add_row("MSE", [float("nan")] * 2, report=0.026)
+    full = Card("training_algorithms", "Training", quick=False, seed=0, seconds=200)
+    full.add_row("test MSE", [1e-9, 2e-9, 3e-9], report=3.05e-9)
+    full.add_figure(plt.figure(figsize=(1, 1)), "fit", "The fit \"here\".")
+    full.pitfalls.append("Not the true Hessian.")
+    for card in (quick, stand_in, full):
+        card.save(tmp_path)
+    return tmp_path
+
+
+def test_the_page_is_well_formed_and_self_contained(results):
+    reader = Reader(page.write(results).read_text())
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in reader.links)
+    assert {link[1:] for link in reader.links if link[0] == "#"} == set(reader.ids) == {
+        "noise", "laser", "training_algorithms"}
+    assert "url(" not in (results / "index.html").read_text() and "@import" not in (results / "index.html").read_text()
+
+
+def test_everything_of_the_cards_is_there(results):
+    text = Reader(page.write(results).read_text()).text
+    for expected in ("Noise & <signal>", "9.726", "[dB]", "quick run", "santa fe: stand-in", "diverged, n = 2",
+                     "3.05·10⁻⁹", "2.00·10⁻⁹", "1.00·10⁻⁹ to 3.00·10⁻⁹, n = 3", "better", "3 min 20 s", "seed 7",
+                     "The fit \"here\".", "Not the true Hessian.", "reports' mistakes"):
+        assert expected in text
+
+
+def test_the_page_keeps_the_cards_of_earlier_runs_and_the_order_of_the_course(results, monkeypatch):
+    monkeypatch.setattr(page, "discover", lambda: {"training_algorithms": "supervised", "noise": "supervised"})
+    page.write(results)
+    later = Card("noise", "Noise, run again", quick=False, seed=0)
+    later.save(results)
+    text = Reader(page.write(results).read_text()).text
+    assert text.index("Training") < text.index("Noise, run again") < text.index("The laser")
+    assert "Session 1 · supervised" in text and "Other exercises" in text and "<signal>" not in text
+
+
+def test_a_damaged_card_is_named_and_the_others_are_shown(results):
+    (results / "noise" / "card.json").write_text("{")
+    text = Reader(page.write(results).read_text()).text
+    assert "could not be read" in text and str(results / "noise" / "card.json") in text and "The laser" in text
+
+
+def test_a_page_of_nothing(tmp_path):
+    Reader(page.write(tmp_path / "new").read_text())
+
+
+@settings(deadline=None)                       # each example compiles the template
+@given(st.text(), st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.integers(-10**18, 10**18)))
+def test_any_text_and_number_can_be_shown(text, x):
+    row = Row(text, text, x, x, x, x, 2, "match")
+    reader = Reader(page.render([Card("c", text, False, 0, rows=[row], pitfalls=[text])]))
+    assert reader.open == []
+
+
+@pytest.mark.parametrize("x, expected", [
+    (0, "0"), (31370, "31,370"), (31370.4, "31,370"), (-12.381, "−12.38"), (0.0571234, "0.05712"),
+    (3.05e-9, "3.05·10⁻⁹"), (6.02e23, "6.02·10²³"), (-1e-5, "−1.00·10⁻⁵"),
+    (None, "diverged"), (2.0, "2"), (999999.9, "1,000,000")])
+def test_numbers(x, expected):
+    assert page.number(x) == expected
+
+
+@pytest.mark.parametrize("seconds, expected", [
+    (0.44, "0.4 s"), (59.7, "1 min 0 s"), (12, "12 s"), (200, "3 min 20 s"), (3900, "1 h 5 min"), (9.94, "9.9 s")])
+def test_durations(seconds, expected):
+    assert page.duration(seconds) == expected

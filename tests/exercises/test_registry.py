@@ -1,0 +1,20 @@
+"""Exercises are found by their place, in the order of the course, and every one keeps to the convention."""
+import pytest
+
+from exercises import registry
+
+
+def test_files_are_found_in_order_and_helpers_are_not(tmp_path, monkeypatch):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    for file in ("one/zebra.py", "one/ant.py", "one/first.py", "one/_helper.py", "one/notes.txt", "two/bee.py"):
+        (tmp_path / file).write_text("raise RuntimeError('discover must not import')")
+    monkeypatch.setattr(registry, "SESSIONS", {"one": ("absent", "first"), "two": (), "missing": ()})
+    monkeypatch.setattr(registry, "__file__", str(tmp_path / "registry.py"))
+    assert list(registry.discover().items()) == [("first", "one"), ("ant", "one"), ("zebra", "one"), ("bee", "two")]
+
+
+@pytest.mark.parametrize("name", list(registry.discover()))
+def test_every_exercise_keeps_to_the_convention(name):
+    module = registry.load(name)
+    assert module.CONFIG.takes and module.QUICK.takes

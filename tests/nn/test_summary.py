@@ -1,0 +1,47 @@
+"""summary: the table, and that looking changes nothing."""
+import numpy as np
+
+import tinynn as tn
+from tinynn import nn
+
+
+def test_table():
+    shared = nn.Linear(8, 8)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU(), shared, shared, nn.BatchNorm1d(8))
+    assert nn.summary(model, (1, 28, 28)) == """\
+layer           output    parameters
+Flatten()       (N, 784)           0
+Linear(784, 8)  (N, 8)         6,280
+ReLU()          (N, 8)             0
+Linear(8, 8)    (N, 8)            72
+Linear(8, 8)    (N, 8)             0
+BatchNorm1d(8)  (N, 8)            16
+total                          6,368"""
+
+
+def test_changes_nothing():
+    class Noisy(nn.Module):
+        def forward(self, x):
+            return x + tn.autograd.settings.settings.rng.normal(size=x.shape)
+
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(rng=3), Noisy()).astype(np.float32)
+    model[1].eval()
+    before, modes = model.state_dict(), [module.training for module in model.modules()]
+    tn.seed(0)
+    nn.summary(model, (3,))
+    after = tn.autograd.settings.settings.rng.random()
+    tn.seed(0)
+    assert after == tn.autograd.settings.settings.rng.random()
+    assert modes == [module.training for module in model.modules()]
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(p.grad is None for p in model.parameters()) and "forward" not in vars(model[0])
+    same = nn.Dropout(rng=3)
+    assert np.array_equal(model[2](np.ones(99)).data, same(np.ones(99)).data)
+
+
+def test_layers_with_several_outputs():
+    class Split(nn.Module):
+        def forward(self, x):
+            return x[:, :1], x[:, 1:]
+
+    assert "(N, 1), (N, 2)" in nn.summary(Split(), (3,))
