@@ -1,14 +1,16 @@
 """tinynn: neural networks from scratch, to be read."""
 from .autograd.backward import grad, hessian, hvp
+from .autograd.check import GradientError, check_gradients
 from .autograd.jacobian import jacobian
 from .autograd.op import op, saved
 from .autograd.settings import default_dtype, detect_anomaly, no_grad, seed
 from .autograd.tensor import Tensor
-from . import kernels, nn, optim
+from . import data, kernels, nn, optim
 from .nn.summary import summary
 from .ops import *  # noqa: F401,F403
 from .ops import __all__ as _ops
 from .train import evaluate, fit, load, save
 
-__all__ = ["Tensor", "default_dtype", "detect_anomaly", "evaluate", "fit", "grad", "hessian", "hvp", "jacobian", "kernels",
-           "load", "nn", "no_grad", "op", "optim", "save", "saved", "seed", "summary", *_ops]
+__all__ = ["GradientError", "Tensor", "check_gradients", "data", "default_dtype", "detect_anomaly", "evaluate", "fit", "grad",
+           "hessian", "hvp", "jacobian", "kernels", "load", "nn", "no_grad", "op", "optim", "save", "saved", "seed",
+           "summary", *_ops]

@@ -111,7 +111,7 @@ def upstream(shape, dtype=np.float64) -> st.SearchStrategy:
 
 
 def differentiated(op: Op) -> list:
-    """Names of the arguments that an op is differentiated by: one for each group of `shapes`, or all without default."""
+    """The arguments that an op is differentiated by: one for each group of `shapes`, or those without default."""
     if op.shapes is not None:
         return op.names[:len(groups(op.shapes))]
     return [name for name, default in zip(op.names, op.defaults) if default is inspect.Parameter.empty]

@@ -142,12 +142,14 @@ def test_nothing_to_check(run, text, name, part):
 
 def test_missing_file_and_function(capsys):
     assert main(["nowhere.py::f"]) == 2 and main([__file__]) == 2
-    assert "there is no file nowhere.py" in (printed := capsys.readouterr().err) and "expected FILE.py::FUNCTION" in printed
+    printed = capsys.readouterr().err
+    assert "there is no file nowhere.py" in printed and "expected FILE.py::FUNCTION" in printed
 
 
 def test_from_the_shell(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(RIGHT)
-    done = subprocess.run([sys.executable, "-m", "tinynn", "check", f"{path}::softsign"], capture_output=True, text=True)
+    command = [sys.executable, "-m", "tinynn", "check", f"{path}::softsign"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "right in 100 cases" in done.stdout

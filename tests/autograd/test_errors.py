@@ -71,7 +71,7 @@ def test_no_silent_conversion_to_an_array(convert):
 
 
 def test_backward_from_a_vector():
-    with pytest.raises(ValueError, match=r"backward: y has shape \(2, 3\); only a scalar has a gradient. Sum it, or pass"):
+    with pytest.raises(ValueError, match=r"backward: y has shape \(2, 3\); only a scalar has a gradient. Sum it"):
         (x * 2).backward()
     with pytest.raises(ValueError, match=r"the seed has shape \(3,\), y has \(2, 3\)"):
         (x * 2).backward(np.ones(3))
@@ -84,10 +84,10 @@ def test_backward_from_a_vector():
     (lambda: x @ np.ones(4), r"^matmul: .*b of shape \(4,\)"),
     (lambda: tn.linear(x, np.ones((4, 2))), r"^linear: x.shape\[-1\] must equal W.shape\[1\].*W of shape \(4, 2\)"),
     (lambda: x + np.ones(2), r"^add: .*\(2,3\) \(2,\).*a of shape \(2, 3\), b of shape \(2,\)"),
-    (lambda: x.reshape(4, 2), r"^reshape: the new shape must hold as many elements as x; .*\(2, 3\), shape = \(4, 2\)"),
+    (lambda: x.reshape(4, 2), r"^reshape: the new shape must hold as many elements .*\(2, 3\), shape = \(4, 2\)"),
     (lambda: tn.transpose(x, (0, 0)), r"^transpose: axes must name each axis of x once"),
     (lambda: tn.broadcast_to(x, (3, 3)), r"^broadcast_to: x.shape must broadcast to shape"),
-    (lambda: tn.concatenate([x, np.ones((3, 4))]), r"^concatenate: the xs must have equal shapes.*xs\[1\] of shape \(3, 4\)"),
+    (lambda: tn.concatenate([x, np.ones((3, 4))]), r"^concatenate: the xs must have equal.*xs\[1\] of shape \(3, 4\)"),
     (lambda: tn.concatenate([]), "^concatenate: xs is empty"),
     (lambda: tn.einsum("nk,km->nm", x, array), "^einsum: "),
     (lambda: tn.einsum("nn->n", x), '^einsum: subscripts are "nn->n"'),

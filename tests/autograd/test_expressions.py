@@ -12,7 +12,8 @@ UNARY = [tn.tanh, tn.sin, tn.sigmoid, tn.erf, tn.softmax, tn.gelu, lambda v: 0.3
          lambda v: v[..., [0, 2, 0]], lambda v: tn.log1p(tn.exp(tn.sin(v))), lambda v: tn.var(v, -1, True) + v]
 BINARY = [tn.add, tn.subtract, lambda a, b: tn.tanh(a * b), lambda a, b: a / (2 + tn.sin(b)),
           lambda a, b: tn.softplus(a) ** tn.sigmoid(b), lambda a, b: tn.sum(a * b, -1, True) * tn.cos(a)]
-KINKED = [tn.maximum, tn.minimum, lambda a, b: tn.where(a.data > b.data, tn.sin(a), b), lambda a, b: tn.abs(a) - tn.relu(b)]
+KINKED = [tn.maximum, tn.minimum, lambda a, b: tn.where(a.data > b.data, tn.sin(a), b),
+          lambda a, b: tn.abs(a) - tn.relu(b)]
 
 
 @st.composite

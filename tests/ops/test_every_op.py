@@ -176,8 +176,8 @@ def _(draw, dtype):
     return lambda x: tn.pad(x, width, 1.5), [x]
 
 
-EINSUMS = ["nk,km->nm", "nk,mk->nm", "bnk,bkm->bnm", "n,n->", "n,m->nm", "nk->kn", "nk->", "nk->k", "nk,k->n", "n,nk,k->",
-           "nk,n->kn", "n,m->n", "->", ",n->n"]
+EINSUMS = ["nk,km->nm", "nk,mk->nm", "bnk,bkm->bnm", "n,n->", "n,m->nm", "nk->kn", "nk->", "nk->k", "nk,k->n",
+           "n,nk,k->", "nk,n->kn", "n,m->n", "->", ",n->n"]
 
 
 @case("tinynn.ops.products.einsum")
@@ -254,8 +254,8 @@ def _(draw, dtype):
 @more("stack")
 def _(draw, dtype):
     shape = draw(testing.shapes(max_dims=2))
-    axis = draw(st.integers(-len(shape) - 1, len(shape)))
-    return lambda *xs: tn.stack(xs, axis), [draw(testing.arrays(shape, dtype=dtype)) for _ in range(draw(st.integers(1, 3)))]
+    axis, n = draw(st.integers(-len(shape) - 1, len(shape))), draw(st.integers(1, 3))
+    return lambda *xs: tn.stack(xs, axis), [draw(testing.arrays(shape, dtype=dtype)) for _ in range(n)]
 
 
 @more("swapaxes, expand_dims and squeeze")

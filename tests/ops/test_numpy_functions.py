@@ -12,7 +12,8 @@ B = np.array([[1.5, 0.5, 2.0], [0.75, 3.0, 0.1]])
 # How each function of several arguments, or with settings, is called; a is a Tensor, b an array.
 CALLS = {
     np.matmul: [lambda f, a, b: f(a, b.T), lambda f, a, b: f(b.T, a), lambda f, a, b: f(a, b[0])],
-    np.dot: [lambda f, a, b: f(a, b.T), lambda f, a, b: f(a, b[0]), lambda f, a, b: f(a, 2.0), lambda f, a, b: f(b[0], a.T)],
+    np.dot: [lambda f, a, b: f(a, b.T), lambda f, a, b: f(a, b[0]), lambda f, a, b: f(a, 2.0),
+             lambda f, a, b: f(b[0], a.T)],
     np.sum: [lambda f, a, b: f(a), lambda f, a, b: f(a, axis=-1), lambda f, a, b: f(a, 0, keepdims=True)],
     np.mean: [lambda f, a, b: f(a), lambda f, a, b: f(a, axis=(0, 1)), lambda f, a, b: f(a, 1, keepdims=True)],
     np.var: [lambda f, a, b: f(a), lambda f, a, b: f(a, axis=0, ddof=1)],

@@ -150,8 +150,8 @@ class Subject:
                                         "change the other.")
         again = self.value([np.array(a, order="C") for a in arrays])        # the same, but contiguous in memory
         if again.shape != y.shape or not np.allclose(again, y.data, rtol=1e-5, atol=1e-6, equal_nan=True):
-            raise GradientError(f"{self.name} returns different values for the same arguments: it draws random numbers, "
-                                "or its value depends on how the arrays lie in memory.")
+            raise GradientError(f"{self.name} returns different values for the same arguments: it draws random numbers,"
+                                " or its value depends on how the arrays lie in memory.")
         return gradients
 
     def check_unwritten(self, sentence, arrays, before):
@@ -287,8 +287,8 @@ def is_analytic(tensors) -> bool:
 
 def upstream(shape, dtype=float, seed=0) -> np.ndarray:
     """Random numbers from ±[0.5, 1.5], so that no output is neglected; in Fortran order, which a vjp must cope with."""
-    rng = np.random.default_rng(seed)
-    return (rng.uniform(0.5, 1.5, shape[::-1]) * rng.choice([-1.0, 1.0], shape[::-1])).T.astype(dtype)
+    u = np.random.default_rng(seed).uniform(-1.0, 1.0, shape[::-1])
+    return np.asarray(u + np.copysign(0.5, u), dtype).T
 
 
 def argument_names(f, n) -> list:

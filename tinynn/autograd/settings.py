@@ -9,13 +9,20 @@ import numpy as np
 
 class Settings:
     """One object that holds every switch, so that an op looks in one place."""
-    __slots__ = ("record", "anomaly", "dtype", "rng")
+    __slots__ = ("record", "anomaly", "dtype", "generator")
 
     def __init__(self):
         self.record = True                        # do ops remember how they were computed?
         self.anomaly = False                      # do ops and gradients refuse NaN and infinity?
         self.dtype = np.dtype(np.float64)         # of new parameters and of Python numbers
-        self.rng = np.random.default_rng(0)       # the default Generator
+        self.generator = None                     # the default Generator, once somebody has asked for it
+
+    @property
+    def rng(self):
+        """The default Generator. Made when first asked for: numpy.random takes as long to import as all of tinynn."""
+        if self.generator is None:
+            self.generator = np.random.default_rng(0)
+        return self.generator
 
 
 settings = Settings()
@@ -75,10 +82,10 @@ def default_dtype(dtype=None):
 
 def seed(n: int):
     """Restart the default Generator, from which every layer and loader draws unless it is given its own `rng`."""
-    settings.rng = np.random.default_rng(n)
+    settings.generator = np.random.default_rng(n)
 
 
-def default_rng(rng=None) -> np.random.Generator:
+def default_rng(rng=None) -> "np.random.Generator":
     """`rng` itself, or the default Generator for None, or a new one for an int: how every `rng` argument is read."""
     if rng is None:
         return settings.rng

@@ -15,7 +15,6 @@ in one file, or an edit of a helper has no effect.
 
 A kernel exists only where a benchmark shows that it wins (`python -m benchmarks`).
 """
-import logging
 import os
 
 import numpy as np
@@ -70,6 +69,7 @@ class Kernel:
         try:
             from numba import njit
         except ImportError:
+            import logging
             logging.getLogger("tinynn.kernels").warning("Numba is not installed: running the NumPy references")
             return self.reference
         # error_model="numpy": 1/0 is inf, as in NumPy, and the test for it does not keep a loop from being vectorised.

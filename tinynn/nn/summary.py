@@ -30,7 +30,7 @@ def summary(model: Module, shape: tuple) -> str:
             module.forward = watched(module, module.forward)        # on this object; its class stays as it is
     parameters = model.parameters()
     dtype = parameters[0].dtype if parameters else default_dtype()
-    with no_grad(), switched(settings, "rng", deepcopy(settings.rng)):
+    with no_grad(), switched(settings, "generator", deepcopy(settings.rng)):
         model(np.zeros((1, *shape), dtype))
     rows = [("layer", "output", "parameters"), *rows, ("total", "", f"{sum(p.size for p in parameters):,}")]
     width = [max(len(row[i]) for row in rows) for i in range(3)]

@@ -117,7 +117,7 @@ def is_basic(index) -> bool:
 def take(x, index):
     """x[index], where the index may hold Tensors of ints; what `x[index]` calls."""
     index = tuple(as_array(i) for i in index) if isinstance(index, tuple) else as_array(index)
-    return getitem(x, np.asarray(index) if isinstance(index, list) else index)
+    return getitem(x, np.asarray(index, None if index else int) if isinstance(index, list) else index)
 
 
 @op(shapes="(),(m),(n)->(k)", rule="the xs must have equal shapes, but for the length along axis")

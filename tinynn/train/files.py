@@ -2,7 +2,6 @@
 
 A file is written beside its place and then renamed, so it is whole or absent, never half.
 """
-import json
 import os
 from pathlib import Path
 
@@ -29,6 +28,8 @@ def load(path, model):
 
 def write_arrays(path, arrays: dict, notes=None):
     """Write named arrays, and anything that JSON can say as `notes`, to one safetensors file."""
+    import json
+
     from safetensors.numpy import save_file
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +44,8 @@ def write_arrays(path, arrays: dict, notes=None):
 
 def read_arrays(path) -> tuple:
     """(arrays by name, notes) from a safetensors file."""
+    import json
+
     from safetensors import SafetensorError, safe_open
     path = Path(path)
     if not path.is_file():

@@ -12,7 +12,6 @@ Each job has one BLAS thread, and a Generator of its own that depends only on th
 repetition: the same results whatever the number of jobs.
 """
 import contextlib
-import hashlib
 import itertools
 from pathlib import Path
 
@@ -98,6 +97,7 @@ def back_end(dask):
 
 def fingerprint() -> str:
     """A name for the present sources of tinynn and the exercises, so that results of older code are not taken for new."""
+    import hashlib
     root, digest = Path(__file__).parents[2], hashlib.sha256()
     for path in sorted(itertools.chain(root.glob("tinynn/**/*.py"), root.glob("exercises/**/*.py"))):
         digest.update(path.read_bytes())

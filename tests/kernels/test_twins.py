@@ -1,0 +1,121 @@
+"""Kernels: every NumPy reference agrees with its Numba twin, and an edited kernel takes effect."""
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import tinynn as tn
+from tinynn.kernels import updates  # noqa: F401  (fills the registry)
+from tinynn.kernels.registry import Choice, kernel, registry
+
+
+def adam(rng, dtype):
+    n = rng.integers(0, 50)
+    w, g, m = (rng.standard_normal(n).astype(dtype) for _ in range(3))
+    numbers = (1e-3, 0.9, 0.999, 1e-8, 1 - 0.9 ** 3, 1 - 0.999 ** 3)
+    return w, g, m, rng.random(n).astype(dtype), *(np.dtype(dtype).type(number) for number in numbers)
+
+
+CASES = {"tinynn.kernels.updates.adam": adam}
+KERNELS = sorted(name for name in registry if name.startswith("tinynn."))
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-13), (np.float32, 2e-6)])
+@pytest.mark.parametrize("name", KERNELS)
+def test_twins_agree(name, dtype, tolerance):
+    assert name in CASES, f"{name} has no case: add one to {__file__}"
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        arguments = CASES[name](rng, dtype)
+        one, other = ([np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments] for _ in range(2))
+        results = []
+        for backend, values in (("numpy", one), ("numba", other)):
+            with tn.kernels.use(backend):
+                results.append(registry[name](*values))
+        for a, b in zip([results[0], *one], [results[1], *other]):              # what is returned, what is written
+            if a is not None:
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+                assert np.asarray(a).dtype == np.asarray(b).dtype
+
+
+def test_use_is_a_function_and_a_context_manager():
+    before = Choice.backend
+    with tn.kernels.use("numpy"):
+        assert Choice.backend == "numpy"
+    assert Choice.backend == before
+    tn.kernels.use("numpy")
+    assert Choice.backend == "numpy"
+    tn.kernels.use(before)
+    with pytest.raises(ValueError, match='"numpy" or "numba"'):
+        tn.kernels.use("cuda")
+
+
+def test_complex_numbers_run_the_reference():
+    @kernel
+    def double(x):
+        return 2 * x
+
+    @double.numba
+    def _(x):
+        raise AssertionError("the loop must not see complex numbers")
+    assert double(np.ones(2, complex))[0] == 2
+
+
+def run(code, **environment):
+    """What a fresh Python prints."""
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True,
+                          env={**os.environ, **environment})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_tinynn_imports_neither_numba_nor_other_slow_packages():
+    slow = "numba", "scipy", "matplotlib", "hypothesis", "joblib", "pooch", "tqdm", "safetensors", "jinja2"
+    assert run(f"import sys, tinynn; print([m for m in {slow} if m in sys.modules])") == "[]"
+
+
+def test_everything_works_without_numba():
+    code = """
+        import sys
+        sys.modules["numba"] = None                            # an import now raises ImportError
+        import tinynn as tn
+        w = tn.Tensor([1.0, -2.0], requires_grad=True)
+        optimizer = tn.optim.Adam([w], lr=0.1)
+        for _ in range(3):
+            optimizer.step(lambda: (w * w).sum())
+        print(w.data.tolist())
+    """
+    assert run(code) == run(code, TINYNN_KERNELS="numpy")
+
+
+def test_the_environment_chooses():
+    assert run("import tinynn.kernels.registry as r; print(r.Choice.backend)", TINYNN_KERNELS="numpy") == "numpy"
+
+
+def test_an_edited_kernel_takes_effect_and_an_unedited_one_comes_from_the_cache(tmp_path):
+    source = tmp_path / "my_kernels.py"
+    text = textwrap.dedent("""
+        from tinynn.kernels.registry import kernel
+
+        @kernel
+        def scaled(x):
+            return FACTOR * x
+
+        @scaled.numba
+        def _(x):
+            return FACTOR * x
+    """)
+    code = f"""
+        import sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        import my_kernels
+        print(my_kernels.scaled(10.0), sum(my_kernels.scaled.compiled.stats.cache_hits.values()))
+    """
+    source.write_text(text.replace("FACTOR", "2"))
+    assert run(code) == "20.0 0"
+    assert run(code) == "20.0 1"
+    source.write_text(text.replace("FACTOR", "3"))
+    assert run(code) == "30.0 0"
