@@ -35,7 +35,7 @@ class BayesianRegularization(LevenbergMarquardt):
     def accepted(self, JtJ, e):
         A = self.beta * JtJ                                      # γ = P − α·tr(A⁻¹), A = βJᵀJ + αI
         A.flat[::len(A) + 1] += self.alpha
-        self.gamma = len(A) - self.alpha * trace_of_inverse(A)
+        self.gamma = len(A) - self.alpha * trace_of_inverse(A, self.alpha)
         self.estimate(e)
 
     def estimate(self, e):
@@ -46,12 +46,12 @@ class BayesianRegularization(LevenbergMarquardt):
         self.beta = max(e.size - self.gamma, 1.0) / (2 * E_D) if E_D else 1.0
 
 
-def trace_of_inverse(A) -> float:
-    """tr(A⁻¹) = |L⁻¹|² (sum of squares) for a positive definite A = LLᵀ."""
+def trace_of_inverse(A, least) -> float:
+    """tr(A⁻¹) = |L⁻¹|² (sum of squares) for a positive definite A = LLᵀ with no eigenvalue below `least`."""
     from scipy.linalg.lapack import get_lapack_funcs
     potrf, trtri = get_lapack_funcs(("potrf", "trtri"), (A,))
-    L, info = potrf(A, lower=True, clean=True)
-    if info:                                                     # not positive definite, by rounding
-        return float(np.sum(1 / np.maximum(np.linalg.eigvalsh(A), np.finfo(A.dtype).tiny)))
+    L, info = potrf(A.T, lower=True, clean=True)
+    if info:                                    # by rounding: the largest eigenvalue is some 10¹⁶ times the least
+        return float(np.sum(1 / np.maximum(np.linalg.eigvalsh(A), least)))
     inverse, _ = trtri(L, lower=True)
     return float(np.vdot(inverse, inverse))
