@@ -1,4 +1,4 @@
-"""Line search, conjugate gradient, BFGS, L-BFGS: against SciPy on its own test functions; Levenberg–Marquardt: against NIST."""
+"""Line search, conjugate gradient, BFGS and L-BFGS, on the test functions of the optimization books, against SciPy."""
 import numpy as np
 import pytest
 import scipy.optimize

@@ -16,6 +16,8 @@ class BayesianRegularization(LevenbergMarquardt):
     """Foresee & Hagan 1997, with the defaults of MATLAB's `trainbr`; α, β and γ are estimated after every step.
 
     closure() returns the residuals, as for LevenbergMarquardt. mu: default 5e-3. min_grad: default 1e-7. mu_max: 1e10.
+    It needs more examples than parameters, or a good start: with fewer, the first estimate of α can be so large that all
+    weights go to 0, and γ with them, never to return; nn.init.nguyen_widrow and fewer units help.
     Attributes: gamma (effective number of parameters), alpha, beta. Start: γ = P, and α, β from the first residuals.
     """
 
@@ -35,7 +37,7 @@ class BayesianRegularization(LevenbergMarquardt):
     def accepted(self, JtJ, e):
         A = self.beta * JtJ                                      # γ = P − α·tr(A⁻¹), A = βJᵀJ + αI
         A.flat[::len(A) + 1] += self.alpha
-        self.gamma = len(A) - self.alpha * trace_of_inverse(A, self.alpha)
+        self.gamma = max(len(A) - self.alpha * trace_of_inverse(A, self.alpha), 0.0)
         self.estimate(e)
 
     def estimate(self, e):
@@ -52,6 +54,7 @@ def trace_of_inverse(A, least) -> float:
     potrf, trtri = get_lapack_funcs(("potrf", "trtri"), (A,))
     L, info = potrf(A.T, lower=True, clean=True)
     if info:                                    # by rounding: the largest eigenvalue is some 10¹⁶ times the least
-        return float(np.sum(1 / np.maximum(np.linalg.eigvalsh(A), least)))
+        eigenvalues = np.linalg.eigvalsh(A)
+        return float(np.sum(1 / np.maximum(eigenvalues, max(least, np.finfo(A.dtype).eps * eigenvalues[-1]))))
     inverse, _ = trtri(L, lower=True)
     return float(np.vdot(inverse, inverse))

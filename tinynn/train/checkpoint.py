@@ -52,8 +52,9 @@ class Checkpoint:
             return {name[len(prefix):]: value for name, value in arrays.items() if name.startswith(prefix)}
 
         try:
-            if notes["optimizer"] != type(self.optimizer).__name__:
-                raise ValueError(f"it was trained by {notes['optimizer']}, not {type(self.optimizer).__name__}")
+            trained_by, own = notes["optimizer"], type(self.optimizer).__name__
+            if trained_by != own:
+                raise ValueError(f"it was trained by {trained_by}, not {own}")
             if len(notes["rngs"]) != len(self.rngs):
                 raise ValueError("its model has another number of random layers")
             history = History(**notes["history"])
