@@ -1,15 +1,16 @@
-"""What training_algorithms, generalization and network_size share: the network, its starts, the six algorithms, a run."""
+"""What training_algorithms, generalization and network_size share: the network, its starts, the algorithms, a run."""
 from functools import partial
 
 import numpy as np
 
 import tinynn as tn
 from tinynn import nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.scaling import MapMinMax
 from tinynn.viz.style import COLOURS
 
-# Two settings are not the defaults. BFGS searches each line more closely (c2 is 0.9), which halves its error here. LM's damping
-# starts higher (mu is 1e-3): from MATLAB's start its first steps would else go astray in one run out of five.
+# Two settings are not the defaults. BFGS searches each line more closely (default c2 = 0.9), which halves its error here.
+# LM's damping starts higher (default mu = 1e-3): from MATLAB's start its first steps often lead astray else.
 ALGORITHMS = {"GD": optim.GD, "GDX": optim.GDX, "CG": optim.ConjugateGradient, "BFGS": partial(optim.BFGS, c2=0.5),
               "LM": partial(optim.LevenbergMarquardt, mu=1.0), "BR": optim.BayesianRegularization}
 COLOUR = dict(zip(ALGORITHMS, COLOURS))
@@ -25,7 +26,7 @@ def build(units: int = 50, start: str = "MATLAB", rng: np.random.Generator | Non
         output weights; or "MATLAB", as its `initnw`: the steps twice as steep, since it takes tanh to be active for
         inputs in [−2, 2], not [−1, 1], and the output layer uniform in (−1, 1), since a linear unit has no such range.
     """
-    rng = tn.autograd.settings.default_rng(rng)
+    rng = default_rng(rng)
     model = nn.Sequential(nn.Linear(1, units), nn.Tanh(), nn.Linear(units, 1))
     nn.init.nguyen_widrow(model, rng=rng)
     if start == "MATLAB":
@@ -37,7 +38,7 @@ def build(units: int = 50, start: str = "MATLAB", rng: np.random.Generator | Non
 
 
 def train(model: nn.Module, optimizer, x, t, epochs: int, callbacks=()) -> dict:
-    """Train on x, t, both (N,). Returns the MSE and the seconds so far after 0, 1, 2, ... iterations, and why it ended."""
+    """Train on x, t, both (N,); the MSE and the seconds so far after 0, 1, 2, ... iterations, and why it ended."""
     x, t, loss = scale(x)[:, None], t[:, None], nn.MSELoss()    # (N,) -> (N, 1)
     history = tn.fit(model, x, t, loss=loss, optimizer=optimizer, epochs=epochs, progress=False, callbacks=callbacks)
     return {"loss": np.array([*history.train_loss, tn.evaluate(model, x, t, loss)]),
@@ -50,9 +51,9 @@ def predict(model: nn.Module, x) -> np.ndarray:
         return model(scale(x)[:, None]).numpy()[:, 0]           # (N, 1) -> (N,)
 
 
-def warm_up():
-    """One iteration of every algorithm: what the first one imports and compiles shall not be timed."""
-    for optimizer in ALGORITHMS.values():
+def warm_up(optimizers: dict):
+    """One iteration of every optimizer: what the first one imports and compiles shall not be timed."""
+    for optimizer in optimizers.values():
         model = build(2)
         train(model, optimizer(model.parameters()), x, np.sin(x), 1)
 

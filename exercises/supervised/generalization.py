@@ -1,9 +1,9 @@
 """Generalization: how large should the network be, with clean data and with noise?
 
 The networks and algorithms of training_algorithms, with 5 to 95 hidden units, learn y = sin(x²) from clean targets and
-from targets with noise of standard deviation 0.2; 100 new points in the same range tell what they have learned: report B,
-section 1.1.2, figures 1.2–1.4. With noise there are two test errors: against the true function, and against new noisy
-targets, which is larger by the variance of their noise, 0.04.
+from targets with noise of standard deviation 0.2; 100 new points in the same range tell what they have learned:
+report B, section 1.1.2, figures 1.2–1.4. With noise there are two test errors: against the true function, and against
+new noisy targets, which is larger by the variance of their noise, 0.04.
 
 In each repetition all six algorithms learn the same data from the same start (MATLAB's, see _algorithms.py).
 
@@ -27,8 +27,8 @@ REPORT = {
     0.2: {"CG": (.061, .035, .091), "LM": (.035, .0040, .042), "BR": (.036, .0034, .042)}}
 PITFALLS = [
     "The report's text says that it tries up to 100 hidden units; its data end at 95.",
-    "The report's numbers are means over 10 repetitions, and one run in a poor local minimum moves a mean by a factor of a "
-    "hundred; ours are medians with the range beside them.",
+    "The report's numbers are means over 10 repetitions, and one run in a poor local minimum moves a mean by a factor of "
+    "a hundred; ours are medians with the range beside them.",
     "A train error below σ² is not a better fit: P parameters fitted to N points take up a share P/N of the noise, so "
     "σ²(1 − P/N) is left. LM comes down to that line, and stays a little above where 200 iterations are not enough.",
 ]
@@ -98,8 +98,8 @@ def add_rows(card, errors, config):
         for name in ALGORITHMS:
             report = REPORT.get(noise, {}).get(name, (None,) * 3)
             for k, error in enumerate(ERRORS if noise else ERRORS[:2]):
-                number = report[k] if k < len(report) else None
-                card.add_row(f"{error}, {name}, {config.shown} hidden, {kind(noise)}", of[name][:, at, k], report=number)
+                card.add_row(f"{error}, {name}, {config.shown} hidden, {kind(noise)}", of[name][:, at, k],
+                             report=report[k])
         if noise:
             train, test, _ = np.moveaxis(of["LM"], 2, 0)                            # (repetitions, sizes) each
             card.add_row(f"train MSE ÷ σ²(1 − P/N), LM, {config.shown} hidden, {kind(noise)}",
@@ -131,9 +131,9 @@ def draw_errors(card, errors, config):
     plt.setp(axes[-1], xlabel="hidden units")
     handles = {label: line for ax in axes.flat for line, label in zip(*ax.get_legend_handles_labels())}
     axes[0, 2].legend(handles.values(), handles, loc="center")
-    card.add_figure(fig, "errors", f"Errors after {config.iterations} iterations against the number of hidden units: median "
-                    f"and range of {config.repetitions} repetitions. σ² is the variance of the noise, N the number of points, "
-                    "P of parameters.")
+    card.add_figure(fig, "errors", f"Errors after {config.iterations} iterations against the number of hidden units: "
+                    f"median and range of {config.repetitions} repetitions. σ² is the variance of the noise, N the number "
+                    "of points, P of parameters.")
 
 
 def draw_fits(card, results, config):

@@ -5,8 +5,8 @@ and a rate that adapts (GDX), conjugate gradient (CG, Fletcher–Reeves), BFGS, 
 regularization (BR): report B, section 1.1.1 and figure 1.1. In each repetition all six start from the same weights.
 There are two kinds of start: Nguyen and Widrow's own, and what MATLAB, which the report used, makes of it.
 
-Read _algorithms.py for the network and its starts. Change first: `start` in `build` there. Why do steeper steps help
-GDX, and hurt CG and BFGS? Look at the right end of the fits. The test that guards it:
+Read _algorithms.py for the network and its starts. Change first: the factor 2 in `build` there. Steeper steps help GDX,
+and hurt CG and BFGS: compare the fits at their right and at their left end. The test that guards it:
 tests/exercises/test_supervised_algorithms.py::test_both_starts_spread_the_units_over_the_inputs
 """
 import shutil
@@ -39,7 +39,7 @@ QUICK = TrainingConfig(takes="8 s", quick=True, iterations=60, repetitions=2)
 
 def compare(setting: dict, rng: np.random.Generator) -> dict:
     """One repetition: every algorithm from the same start."""
-    warm_up()
+    warm_up(ALGORITHMS)
     seed, runs = rng.integers(2**32), {}
     for name, optimizer in ALGORITHMS.items():
         model = build(setting["units"], setting["start"], np.random.default_rng(seed))
@@ -85,16 +85,16 @@ def add_pitfalls(card, runs, config):
              for result in of[name] if result["stop"] != "all epochs done"]
     middle = {name: [f"{np.median(final(of[name], 'loss')):.2g}" for of in runs.values()] for name in ALGORITHMS}
     card.pitfalls += [
-        "The report says that LM uses the true Hessian. It uses JᵀJ + μI: Gauss–Newton, which leaves out the residuals times "
-        "their second derivatives, and is right where the residuals are small. Hence the last factor of a thousand.",
+        "The report says that LM uses the true Hessian. It uses JᵀJ + μI: Gauss–Newton, which leaves out the residuals "
+        "times their second derivatives. That is right where the residuals are small, and there LM pulls ahead.",
         "“Nguyen–Widrow” is not one start. MATLAB takes tanh to be active in [−2, 2] where the paper has [−1, 1], so its "
-        "steps are twice as steep, and draws the output weights from (−1, 1). "
-        + "; ".join(f"{name} ends at {' from the one, '.join(middle[name])} from the other" for name in ("GDX", "CG"))
-        + ": the start decides more than the choice between CG and BFGS.",
-        "An iteration is not a unit of work: CG and BFGS evaluate the network several times in each line search, and LM solves "
-        "a linear system. Times come from another machine and another program than the report's, and of the iterations that "
-        f"a run made: {len(early)} of {len(runs) * len(ALGORITHMS) * config.repetitions} ended before {config.iterations}"
-        + (f", as nothing was left to gain (iterations: {', '.join(early)})." if early else "."),
+        f"steps are twice as steep, and it draws the output layer from (−1, 1). Medians from {' and '.join(runs)} start: "
+        f"GDX {' and '.join(middle['GDX'])}, CG {' and '.join(middle['CG'])}, BFGS {' and '.join(middle['BFGS'])}. "
+        "The start matters more than the choice between CG and BFGS, and only MATLAB's gives the report's numbers.",
+        "An iteration is not a unit of work: CG and BFGS evaluate the network several times in a line search, and LM "
+        "solves a linear system. The times are those of another machine and another program than the report's. "
+        f"{len(early)} of {len(runs) * len(ALGORITHMS) * config.repetitions} runs ended before {config.iterations} "
+        + (f"iterations, as there was nothing left to gain: {', '.join(early)}." if early else "iterations."),
     ]
 
 
@@ -115,8 +115,8 @@ def draw_boxes(card, runs, config):
     for ax in axes:
         ax.set_xticks(place, ALGORITHMS)
     axes[0].legend()
-    card.add_figure(fig, "errors_and_times", f"Train MSE and training time after {config.iterations} iterations. Boxes: "
-                    f"median and quartiles of {config.repetitions} random starts of each kind; whiskers: their range.")
+    card.add_figure(fig, "errors_and_times", f"Train MSE and training time after {config.iterations} iterations. "
+                    f"Boxes: median and quartiles of {config.repetitions} random starts of each kind; whiskers: their range.")
 
 
 def draw_curves(card, runs, config):
@@ -125,7 +125,7 @@ def draw_curves(card, runs, config):
     for row, (start, of) in zip(axes, runs.items()):
         for name in ALGORITHMS:
             loss, seconds = ([np.pad(result[what], (0, config.iterations + 1 - len(result[what])), mode="edge")
-                              for result in of[name]] for what in ("loss", "seconds"))    # (repetitions, iterations + 1)
+                              for result in of[name]] for what in ("loss", "seconds"))  # (repetitions, iterations + 1)
             draw_band(row[0], np.arange(config.iterations + 1), loss, color=COLOUR[name], label=name)
             draw_band(row[1], np.median(seconds, axis=0)[1:], np.array(loss)[:, 1:], color=COLOUR[name], label=name)
         row[0].set(yscale="log", ylabel="train MSE", xlabel="iterations", title=f"{start} start")

@@ -1,0 +1,95 @@
+"""The README keeps its word: its commands, its examples, and its numbers, which come from recorded runs.
+
+`python tests/test_readme.py` writes the two tables of numbers into the README anew.
+"""
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exercises.registry import discover
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+
+
+def number(x) -> str:
+    """Two significant digits, "diverged" for None."""
+    return "diverged" if x is None else f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}"
+
+
+def experiments() -> str:
+    """A row for each recorded number that the report has, too."""
+    lines = ["| experiment | quantity | report | here: median (range, n) | verdict |", "|---|---|---|---|---|"]
+    for name in discover():
+        path = ROOT / "exercises" / "record" / name / "card.json"
+        if not path.exists():
+            continue
+        card = json.loads(path.read_text())
+        rows = [row for row in card["rows"] if row["verdict"] != "not comparable"]
+        for row in rows or card["rows"][:3]:
+            report = "–" if row["report"] is None else number(row["report"])
+            here = number(row["median"]) if row["n"] == 1 else \
+                f"{number(row['median'])} ({number(row['min'])} to {number(row['max'])}, {row['n']})"
+            unit = f", {row['unit']}" if row["unit"] else ""
+            lines.append(f"| {name} | {row['quantity']}{unit} | {report} | {here} | {row['verdict']} |")
+    return "\n".join(lines)
+
+
+def benchmarks() -> str:
+    """A row for each workload and peer in benchmarks/results.json."""
+    card = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    lines = ["| workload | peer | ratio | to reach |", "|---|---|---|---|"]
+    lines += [f"| {row['workload']} | {row['peer']} | {row['ratio']:.2f} | {row['target']} |" for row in card["rows"]]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name, table", [("experiments", experiments), ("benchmarks", benchmarks)])
+def test_numbers_come_from_recorded_runs(name, table):
+    assert f"<!-- {name} -->\n{table()}\n<!-- /{name} -->" in README, "run `python tests/test_readme.py`"
+
+
+def test_recorded_cards_are_full_runs_on_real_data():
+    folder = ROOT / "exercises" / "record"
+    cards = [json.loads(path.read_text()) for path in folder.glob("*/card.json")]
+    assert cards and not any(card["quick"] for card in cards)
+    assert all(data["real"] for card in cards for data in card["data"])
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 3_000_000
+
+
+def test_the_example_runs(tmp_path):
+    example = next(code for language, code in BLOCKS if language == "python" and "tn.fit(" in code)
+    assert len([line for line in example.splitlines() if line and not line.startswith("import")
+                and not line.startswith("from")]) <= 12
+    done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[0]) < 1e-4 and (tmp_path / "model.safetensors").exists()
+
+
+def test_the_wrong_op_is_caught_with_just_these_words(tmp_path):
+    code = next(code for language, code in BLOCKS if language == "python" and "def swish" in code)
+    outputs = [text for language, text in BLOCKS if language == ""]
+    right = code.replace("return g * tn.sigmoid(x)", "s = tn.sigmoid(x); return g * (s + x * s * (1 - s))  ")
+    for version, expected in ((code, next(o for o in outputs if "WRONG" in o).split("\n", 1)[1]),
+                              (right, next(o for o in outputs if "is right" in o))):
+        (tmp_path / "my_ops.py").write_text(version)
+        done = subprocess.run([sys.executable, "-m", "tinynn", "check", "my_ops.py::swish"], cwd=tmp_path,
+                              capture_output=True, text=True)
+        assert done.stdout.strip() == expected.strip()
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+if __name__ == "__main__":
+    text = README
+    for name, table in (("experiments", experiments), ("benchmarks", benchmarks)):
+        text = re.sub(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m: m[1] + table() + "\n" + m[2], text,
+                      flags=re.DOTALL)
+    (ROOT / "README.md").write_text(text)
