@@ -3,22 +3,27 @@ import statistics
 import time
 
 
-def compare(contestants: dict, rounds: int = 40, seconds: float = 0.02) -> dict:
+def compare(contestants: dict, rounds: int = 20, seconds: float = 0.05) -> dict:
     """{name: median seconds of one call} for functions that take turns.
 
-    Each turn is so many calls as take about `seconds`; the first turns, in which caches fill and code compiles, do not count.
+    Each turn is so many calls as take about `seconds`, after as many that do not count: the caches fill, and the threads
+    of the contestant before, which wait busily for more work, go to sleep.
     """
     calls, times = {}, {name: [] for name in contestants}
     for name, function in contestants.items():
-        for _ in range(3):
-            function()
-        start = time.perf_counter()
-        function()
-        calls[name] = max(1, int(seconds / max(time.perf_counter() - start, 1e-7)))
+        repeat(function, 3)                                    # imports, compilation
+        one = min(repeat(function, 1) for _ in range(3))
+        calls[name] = max(1, int(seconds / max(one, 1e-7)))
     for _ in range(rounds):
         for name, function in contestants.items():
-            start = time.perf_counter()
-            for _ in range(calls[name]):
-                function()
-            times[name].append((time.perf_counter() - start) / calls[name])
+            repeat(function, calls[name])
+            times[name].append(repeat(function, calls[name]) / calls[name])
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def repeat(function, calls) -> float:
+    """The seconds that so many calls take."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return time.perf_counter() - start

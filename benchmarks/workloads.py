@@ -247,8 +247,8 @@ TABLE = [
     (small_ops, {"PyTorch": 1.0}, {}),
     (gd_step, {"PyTorch": 0.7, "JAX jit": 1.2}, {}),
     (adam_step, {"PyTorch": 0.7, "JAX jit": 1.0}, {}),
-    (levenberg_marquardt, {"SciPy": 0.12, "torch-levenberg-marquardt": 0.4}, {"rounds": 10}),
-    (bfgs, {"SciPy": 0.7}, {"rounds": 15}),
-    (conjugate_gradient, {"SciPy": 0.7}, {"rounds": 15}),
-    (importing, {"numpy": 1.6}, {"rounds": 15}),
+    (levenberg_marquardt, {"SciPy": 0.12, "torch-levenberg-marquardt": 0.4}, {"rounds": 7}),
+    (bfgs, {"SciPy": 0.7}, {"rounds": 9}),
+    (conjugate_gradient, {"SciPy": 0.7}, {"rounds": 9}),
+    (importing, {"numpy": 1.6}, {"rounds": 9}),
 ]

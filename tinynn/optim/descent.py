@@ -86,14 +86,14 @@ class Descent(Optimizer):
         result = check_loss(closure())
         self.flat.gradient(result)
         value = result.item()
-        self._known = closure, self.when(), value
+        self._known = closure, self.flat.changed(), value
         return value
 
     def go_back(self, closure, w, loss, g):
         """Undo a search: w, where the loss and its gradient are known."""
         self.flat.set(w)
         self.flat.g[...] = g
-        self._known = closure, self.when(), loss
+        self._known = closure, self.flat.changed(), loss
 
     def loss_here(self, closure) -> float:
         """As evaluate, but only if this closure was not evaluated at this w just before, by the last line search."""
@@ -104,10 +104,6 @@ class Descent(Optimizer):
             if value != first and not (np.isnan(value) and np.isnan(first)):
                 raise ValueError(f"closure() returned {first} and then {value} for the same parameters; a line search "
                                  "compares losses, so call model.eval() or take dropout out, and use one batch")
-        elif self._known[1] != self.when():
+        elif self._known[1] != self.flat.changed():
             self.evaluate(closure)
         return self._known[2]
-
-    def when(self) -> int:
-        """When the parameters last changed."""
-        return max(p._node.changed for p in self.flat.params)

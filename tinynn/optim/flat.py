@@ -56,6 +56,10 @@ class FlatVector:
                 raise RuntimeError("the parameters now belong to another optimizer's vector, or were given another dtype "
                                    "or requires_grad=False; make a new optimizer for them")
 
+    def changed(self) -> int:
+        """When w last changed, on the engine's clock."""
+        return max(p._node.changed for p in self.params)
+
     def touch(self):
         """Note that w has changed, so that a graph made before refuses to go backward."""
         now = next(clock)

@@ -72,7 +72,7 @@ class LevenbergMarquardt(Optimizer):
             if self.mu > self.mu_max:
                 self.mu = self.mu_max
                 self.flat.set(w)
-                self._known = closure, self.when(), residual
+                self._known = closure, self.flat.changed(), residual
                 self.stop = f"mu above {self.mu_max:g}: no step lowers the loss"
         return squares / residual.size
 
@@ -81,19 +81,15 @@ class LevenbergMarquardt(Optimizer):
 
     def evaluate(self, closure):
         """The residuals at the present w, a Tensor; taken from the last evaluation if it was here."""
-        if self._known is not None and self._known[:2] == (closure, self.when()):
+        if self._known is not None and self._known[:2] == (closure, self.flat.changed()):
             return self._known[2]
         first = self._known is None or self._known[0] is not closure
         residual = check_residual(closure(), type(self).__name__)
         if first and not np.array_equal(as_array(closure()), residual._data, equal_nan=True):
             raise ValueError("closure() returned two different arrays for the same parameters; trial steps compare them, "
                              "so call model.eval() or take dropout out, and use one batch")
-        self._known = closure, self.when(), residual
+        self._known = closure, self.flat.changed(), residual
         return residual
-
-    def when(self) -> int:
-        """When the parameters last changed."""
-        return max(p._node.changed for p in self.flat.params)
 
     def normal_equations(self, residual) -> tuple:
         """JᵀJ, (P, P), and Jᵀe, (P,), summed over blocks of examples."""
