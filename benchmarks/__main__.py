@@ -36,7 +36,7 @@ def main():
 
 def run(workload, targets, how) -> list:
     """Time one workload, print its rows and return them."""
-    title = workload.__doc__.strip().rstrip(".")
+    title = workload.__doc__.strip().splitlines()[0].rstrip(".")
     times = compare(workload(), **how)
     ours, rows = times.pop("tinynn"), []
     print(f"{title}\n    {'tinynn':28} {ours * 1e3:10.3f} ms", flush=True)

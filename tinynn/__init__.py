@@ -5,7 +5,7 @@ from .autograd.jacobian import jacobian
 from .autograd.op import op, saved
 from .autograd.settings import default_dtype, detect_anomaly, no_grad, seed
 from .autograd.tensor import Tensor
-from . import data, kernels, nn, optim
+from . import kernels, nn, optim
 from .nn.summary import summary
 from .ops import *  # noqa: F401,F403
 from .ops import __all__ as _ops
@@ -14,3 +14,11 @@ from .train import evaluate, fit, load, save
 __all__ = ["GradientError", "Tensor", "check_gradients", "data", "default_dtype", "detect_anomaly", "evaluate", "fit", "grad",
            "hessian", "hvp", "jacobian", "kernels", "load", "nn", "no_grad", "op", "optim", "save", "saved", "seed",
            "summary", *_ops]
+
+
+def __getattr__(name):
+    """tn.data is imported when it is first used: it needs modules that take a while to load."""
+    if name == "data":
+        from importlib import import_module
+        return import_module(".data", __name__)
+    raise AttributeError(f"module 'tinynn' has no attribute {name!r}")

@@ -85,7 +85,7 @@ def run(config: NoiseConfig) -> Card:
     add_pitfalls(card, results, config)
     draw_fits(card, results, config)
     draw_errors(card, results, config)
-    draw_losses(card, results)
+    draw_losses(card, results, config)
     shutil.rmtree(folder)
     return card
 
@@ -168,7 +168,7 @@ def draw_errors(card, results, config):
                     f"{config.repetitions} noises and starts; lines: theory.")
 
 
-def draw_losses(card, results):
+def draw_losses(card, results, config):
     import matplotlib.pyplot as plt
     fig, ax = plt.subplots()
     for i, (sigma, runs) in enumerate(results.items()):
@@ -177,8 +177,8 @@ def draw_losses(card, results):
             ax.plot(1 + np.arange(len(losses)), losses / sigma ** 2, color=f"C{i}", lw=0.6,
                     label=f"σ = {sigma}" if j == 0 else None)
     ax.axhline(1, color="black", ls=":")
-    ax.text(1, 1.05, "the noise itself", fontsize=8)
+    ax.text(config.epochs, 1.05, "the noise itself", ha="right", fontsize=8)
     ax.set(xscale="log", yscale="log", ylim=(0.1, 30), xlabel="epochs of L-BFGS", ylabel="train error ÷ σ²")
     ax.legend(ncols=2)
-    card.add_figure(fig, "losses", "Below the dotted line a network learns noise. One line for each run; a line ends where "
-                    "the gradient was flat.")
+    card.add_figure(fig, "losses", f"Below the dotted line a network learns noise. A line for each of {config.repetitions} "
+                    "noises and starts per σ; it ends where the gradient was flat.")
