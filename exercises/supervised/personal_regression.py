@@ -155,13 +155,14 @@ def draw_maps(card, problem, best):
     fig, axes = plt.subplots(2, 2, figsize=(9.5, 7.6))
     x, t, off = problem.x_train, problem.y_train, best["off"]
     train, test = best["rows"]["train"], best["rows"]["test"]
-    levels, decades = np.linspace(t.min(), t.max(), 21), np.arange(-7, 0.6, 0.5)
-    panels = [(t, "The target, and where it was sampled to train", "T", "viridis", levels),
-              (t + off, "What BR learned", "prediction", "viridis", levels),
-              (np.log10(np.abs(off) + 1e-12), "Its error", "log₁₀ |prediction − T|", "magma", decades)]
-    for ax, (values, name, label, colours, levels) in zip(axes.flat, panels):
+    heights = "viridis", np.linspace(t.min(), t.max(), 21), np.arange(np.ceil(2 * t.min()), 2 * t.max()) / 2
+    panels = [(t, "The target, and where it was sampled", "T", *heights),
+              (t + off, "What BR learned", "prediction", *heights),
+              (np.log10(np.abs(off) + 1e-12), "Its error", "log₁₀ |prediction − T|", "magma", np.arange(-7, 0.6, 0.5),
+               range(-7, 1))]
+    for ax, (values, name, label, colours, levels, ticks) in zip(axes.flat, panels):
         shades = ax.tricontourf(*x.T, values, levels=levels, cmap=colours, extend="both")
-        fig.colorbar(shades, ax=ax, label=label, ticks=np.arange(-7, 9) / (1 if colours == "magma" else 2))
+        fig.colorbar(shades, ax=ax, label=label, ticks=ticks)
         ax.set(title=name, xlabel="x₁", ylabel="x₂", xlim=(0, 1), ylim=(0, 1))
     axes[0, 0].plot(*x[train].T, ".", color="white", markersize=1.5)
     axes[1, 1].axline((t.mean(), t.mean()), slope=1, color="black", lw=1)
@@ -178,7 +179,7 @@ def draw_grid(card, lm, sgd, config):
     def heat(ax, rows, layers, units, name):
         table = np.log10([[np.median([r["test"] for row in rows if (row["layers"], row["units"]) == (i, j)
                                       for r in row["results"]]) for j in units] for i in layers])
-        shades = ax.imshow(table, cmap="viridis_r", aspect="auto")
+        ax.imshow(table, cmap="viridis_r", aspect="auto")
         for (i, j), value in np.ndenumerate(table):
             ax.text(j, i, f"{10 ** value:.1e}", ha="center", va="center", fontsize=8,
                     color="white" if value > table.mean() else "black")
@@ -186,13 +187,12 @@ def draw_grid(card, lm, sgd, config):
         ax.set_yticks(range(len(layers)), layers)
         ax.grid(False)
         ax.set(title=name, xlabel="units in a layer", ylabel="hidden layers")
-        fig.colorbar(shades, ax=ax, label="log₁₀ test MSE")
     heat(axes[0, 0], lm, config.layers, config.units, "LM")
     for ax, rate in zip(axes[0, 1:], config.sgd_rates):
         heat(ax, [row for row in sgd if row["rate"] == rate], config.layers, config.sgd_units, f"SGD, rate {rate:g}")
-    card.add_figure(fig, "grid", f"Test MSE over the grid. LM: median of {config.repetitions} runs, each with its own samples "
-                    f"and start, stopped after {config.patience} iterations without a better validation error. SGD: batches "
-                    f"of 32, {config.sgd_epochs} epochs, median of tanh and relu.")
+    card.add_figure(fig, "grid", f"Test MSE over the grid, the lightest the best. LM: median of {config.repetitions} runs, "
+                    f"each with its own samples and start, stopped after {config.patience} iterations without a better "
+                    f"validation error. SGD: batches of 32, {config.sgd_epochs} epochs, median of tanh and relu, one run each.")
 
 
 def draw_training(card, br, config):

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import tinynn as tn
 from exercises.supervised import noise, personal_regression, regularization
+from tinynn import nn, optim
 
 TINY = {
     noise: dict(sigmas=(0.3, 2.0), epochs=5, repetitions=2),
@@ -80,3 +82,17 @@ def test_every_method_changes_the_network():
                for method, strengths in regularization.METHODS.items() if method != "early stopping"}
     none = outputs.pop("none")
     assert all(not np.array_equal(none, output) for output in outputs.values())
+
+
+def test_bayesian_regularization_needs_its_warm_start():
+    config, errors = replace(regularization.QUICK, br_epochs=15), {}
+    rng = np.random.default_rng(0)
+    data = {part: regularization.sample(40, 0.3, rng) for part in ("train", "validation")}
+    x = np.linspace(-1, 1, 100)[:, None]
+    warm = regularization.train("BR", 0, data, config, np.random.default_rng(1))
+    cold = regularization.build(rng=np.random.default_rng(1))
+    tn.fit(cold, *data["train"], loss=nn.MSELoss(), optimizer=optim.BayesianRegularization(cold.parameters()), epochs=15,
+           progress=False)
+    for name, model in (("warm", warm), ("cold", cold)):
+        errors[name] = tn.evaluate(model, x, np.sin(2 * np.pi * x), nn.MSELoss())
+    assert errors["warm"] < 0.1 < errors["cold"]
