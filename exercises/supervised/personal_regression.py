@@ -134,7 +134,7 @@ def add_rows(card, lm, br, best, sgd):
 def add_pitfalls(card, problem, config, broken, br, best, sgd):
     rng, pool, n = np.random.default_rng(config.seed), len(problem.x_train), config.samples
     shared = len(np.intersect1d(rng.choice(pool, n, replace=False), rng.choice(pool, n, replace=False)))
-    reached = [config.br_iterations // k for k in (8, 4, 2, 1)]
+    reached = [max(config.br_iterations // k, 1) for k in (8, 4, 2, 1)]
     later = [np.median([result["curves"]["validation"][:n][-1] for result in br]) for n in reached]
     card.pitfalls += [
         "A row is a pair (x, t). Sampling the columns of inputs and of targets independently destroys the pairs: trained "
@@ -191,8 +191,8 @@ def draw_grid(card, lm, sgd, config):
     for ax, rate in zip(axes[0, 1:], config.sgd_rates):
         heat(ax, [row for row in sgd if row["rate"] == rate], config.layers, config.sgd_units, f"SGD, rate {rate:g}")
     card.add_figure(fig, "grid", f"Test MSE over the grid, the lightest the best. LM: median of {config.repetitions} runs, "
-                    f"each with its own samples and start, stopped after {config.patience} iterations without a better "
-                    f"validation error. SGD: batches of 32, {config.sgd_epochs} epochs, median of tanh and relu, one run each.")
+                    f"each with its own samples and start, stopped after {config.patience} iterations without a better one by "
+                    f"validation. SGD: batches of 32, {config.sgd_epochs} epochs, median of tanh and relu.")
 
 
 def draw_training(card, br, config):
