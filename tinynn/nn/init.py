@@ -25,7 +25,8 @@ def nguyen_widrow(model: Module, low=-1, high=1, rng=None):
     inputs to [−1, 1]: it starts from the same function, but on sin(x²), x in [0, 3π], Levenberg–Marquardt then reaches
     1e-7 in 200 iterations, and 1e-1 without: its steps depend on the scale of the weights.
     Raises ValueError where low is not below high, or for a model without a Linear.
-    Nguyen & Widrow 1990, Improving the learning speed of 2-layer neural networks, IJCNN III, 21–26; MATLAB's `initnw`.
+    Nguyen & Widrow 1990, Improving the learning speed of 2-layer neural networks, IJCNN III, 21–26.
+    MATLAB's `initnw` differs: hidden weights twice as large, the output layer uniform in (−1, 1).
     """
     rng = default_rng(rng)
     layers = [module for module in model.modules() if isinstance(module, Linear)]
