@@ -28,7 +28,7 @@ METHODS = {
     "L2": (1e-4, 3e-4, 1e-3, 3e-3),             # times Σw²
     "dropout": (0.02, 0.05, 0.1),               # probability
     "early stopping": (50, 200),                # patience, in epochs
-    "augmentation": (0.015, 0.03, 0.06),        # standard deviation of the noise added to x, anew in each epoch
+    "augmentation": (0.015, 0.03, 0.06, 0.12),  # standard deviation of the noise added to x, anew in each epoch
     "batch norm": (0,),
     "ensemble": (5,),                           # networks
     "BR": (0,),
@@ -48,7 +48,7 @@ class AblationConfig(Config):
     repetitions: int = 20
 
 
-CONFIG = AblationConfig(takes="8 min")
+CONFIG = AblationConfig(takes="5 min")
 QUICK = AblationConfig(takes="8 s", quick=True, epochs=200, br_start=100, br_epochs=20, repetitions=2)
 
 
