@@ -9,11 +9,14 @@ from . import kernels, nn, optim
 from .nn.summary import summary
 from .ops import *  # noqa: F401,F403
 from .ops import __all__ as _ops
+from .memory import keep_freed_memory
 from .train import evaluate, fit, load, save
 
 __all__ = ["GradientError", "Tensor", "check_gradients", "data", "default_dtype", "detect_anomaly", "evaluate", "fit", "grad",
            "hessian", "hvp", "jacobian", "kernels", "load", "nn", "no_grad", "op", "optim", "save", "saved", "seed",
            "summary", *_ops]
+
+keep_freed_memory()
 
 
 def __getattr__(name):
