@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import updates  # noqa: F401  (fills the registry)
+from tinynn.kernels import hopfield, updates  # noqa: F401  (fills the registry)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -19,7 +19,17 @@ def adam(rng, dtype):
     return w, g, m, rng.random(n).astype(dtype), *(np.dtype(dtype).type(number) for number in numbers)
 
 
-CASES = {"tinynn.kernels.updates.adam": adam}
+def recall_asynchronously(rng, dtype):
+    n, m, sweeps = (int(rng.integers(low, high)) for low, high in ((1, 9), (0, 6), (0, 12)))
+    saturating = bool(rng.integers(2))
+    W = rng.standard_normal((n, n)).astype(dtype) / n
+    states = rng.uniform(-1, 1, (m, n)) if saturating else rng.choice([-1, 1], (m, n))
+    orders = rng.permuted(np.tile(np.arange(n), (sweeps, 1)), axis=1)
+    return W + W.T, rng.standard_normal(n).astype(dtype), states.astype(dtype), orders, saturating, 1e-3
+
+
+CASES = {"tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,
+         "tinynn.kernels.updates.adam": adam}
 KERNELS = sorted(name for name in registry if name.startswith("tinynn."))
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from ..autograd.settings import Restore
 
+prange = range          # in a loop compiled with parallel=True this is numba.prange: its turns are shared among threads
 registry = {}           # "module.name" -> Kernel: every pair, so that one test can compare them all
 
 
@@ -67,17 +68,19 @@ class Kernel:
     def compile(self):
         """The loop, compiled; the reference if Numba is not there."""
         try:
-            from numba import njit
+            import numba
         except ImportError:
             import logging
             logging.getLogger("tinynn.kernels").warning("Numba is not installed: running the NumPy references")
             return self.reference
         # error_model="numpy": 1/0 is inf, as in NumPy, and the test for it does not keep a loop from being vectorised.
         options = {"error_model": "numpy", **self.options}
+        if "prange" in self.loop.__globals__:
+            self.loop.__globals__["prange"] = numba.prange
         try:
-            return njit(cache=True, **options)(self.loop)
+            return numba.njit(cache=True, **options)(self.loop)
         except RuntimeError:                                 # nowhere to write the cache
-            return njit(**options)(self.loop)
+            return numba.njit(**options)(self.loop)
 
 
 def kernel(reference) -> Kernel:

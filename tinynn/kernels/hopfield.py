@@ -1,0 +1,63 @@
+"""Asynchronous recall of many states: one unit at a time, so that Python loops take long."""
+import numpy as np
+
+from .registry import kernel, prange
+
+TIE = 1e-9          # a field closer to 0 than this is 0 but for rounding: a ±1 unit then keeps its state
+
+
+@kernel
+def recall_asynchronously(W, b, states, orders, saturating, tolerance):
+    """Let the units of each state look at the others in turn, sweep after sweep; changes `states` in place.
+
+    W (N, N), b (N,), states (M, N); orders (S, N): in sweep s the units take turns in the order orders[s].
+    saturating: True for xᵢ ← min(max(hᵢ, −1), 1), False for xᵢ ← sign(hᵢ), with the field h = Wx + b.
+    Returns (M,) ints: the number of sweeps after which no unit of that state moved by more than `tolerance` any more;
+    S if in the last sweep one still did.
+    """
+    sweeps = np.full(len(states), len(orders))
+    active = np.arange(len(states))                                     # the states that still move
+    for s, order in enumerate(orders):
+        x, moved = states[active], np.zeros(len(active))                # (A, N), (A,)
+        for i in order:
+            field = x @ W[i] + b[i]                                     # (A, N) @ (N,) -> (A,)
+            if saturating:
+                new = np.clip(field, -1, 1)
+            else:
+                new = np.where(np.abs(field) < TIE, x[:, i], np.sign(field))
+            np.maximum(moved, np.abs(new - x[:, i]), out=moved)
+            x[:, i] = new
+        states[active] = x
+        sweeps[active[moved <= tolerance]] = s
+        active = active[moved > tolerance]
+    return sweeps
+
+
+@recall_asynchronously.numba(parallel=True)
+def _(W, b, states, orders, saturating, tolerance):
+    # The fields of all units are kept up to date: a unit that stays costs one comparison, one that moves N products.
+    sweeps = np.full(len(states), len(orders))
+    fields = np.dot(states, W.T) + b                                    # (M, N) @ (N, N) -> (M, N)
+    columns = W.T.copy()                                                # columns[i] is column i of W
+    for m in prange(len(states)):
+        x, h = states[m], fields[m]
+        for s in range(len(orders)):
+            moved = 0.0
+            for i in orders[s]:
+                if saturating:
+                    new = min(max(h[i], -1.0), 1.0)
+                elif abs(h[i]) < TIE:
+                    new = x[i]
+                else:
+                    new = np.sign(h[i])
+                step = new - x[i]
+                if step != 0:
+                    moved = max(moved, abs(step))
+                    x[i] = new
+                    column = columns[i]
+                    for j in range(len(h)):
+                        h[j] += step * column[j]
+            if moved <= tolerance:
+                sweeps[m] = s
+                break
+    return sweeps
