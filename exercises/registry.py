@@ -9,7 +9,7 @@ from .card import Config
 SESSIONS = {
     "supervised": ("training_algorithms", "generalization", "noise", "network_size", "personal_regression",
                    "regularization"),
-    "recurrent": (),
+    "recurrent": ("hopfield_attractors", "hopfield_digits", "laser_mlp", "laser_lstm"),
     "features": (),
     "generative": (),
 }

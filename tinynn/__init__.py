@@ -12,9 +12,9 @@ from .ops import __all__ as _ops
 from .memory import keep_freed_memory
 from .train import evaluate, fit, load, save
 
-__all__ = ["GradientError", "Tensor", "check_gradients", "data", "default_dtype", "detect_anomaly", "energy", "evaluate", "fit",
-           "grad", "hessian", "hvp", "jacobian", "kernels", "load", "nn", "no_grad", "op", "optim", "save", "saved", "seed",
-           "summary", *_ops]
+__all__ = ["GradientError", "Tensor", "check_gradients", "data", "default_dtype", "detect_anomaly", "energy", "evaluate",
+           "fit", "grad", "hessian", "hvp", "jacobian", "kernels", "load", "nn", "no_grad", "op", "optim", "save", "saved",
+           "seed", "summary", *_ops]
 
 keep_freed_memory()
 
