@@ -16,6 +16,7 @@ in one file, or an edit of a helper has no effect.
 A kernel exists only where a benchmark shows that it wins (`python -m benchmarks`).
 """
 import os
+from types import FunctionType
 
 import numpy as np
 
@@ -75,12 +76,22 @@ class Kernel:
             return self.reference
         # error_model="numpy": 1/0 is inf, as in NumPy, and the test for it does not keep a loop from being vectorised.
         options = {"error_model": "numpy", **self.options}
-        if "prange" in self.loop.__globals__:
-            self.loop.__globals__["prange"] = numba.prange
+        names = self.loop.__globals__                        # those of the file in which the loop stands
+        for name, value in names.items():
+            if value is prange:
+                names[name] = numba.prange
+            elif type(value) is FunctionType and hasattr(value, "is_helper"):
+                names[name] = numba.njit(**{**options, "parallel": False})(value)
         try:
             return numba.njit(cache=True, **options)(self.loop)
         except RuntimeError:                                 # nowhere to write the cache
             return numba.njit(**options)(self.loop)
+
+
+def helper(function):
+    """Decorator for a function that loops of the same file call: compiled when they are."""
+    function.is_helper = True
+    return function
 
 
 def kernel(reference) -> Kernel:
