@@ -74,6 +74,8 @@ def compare(setting: dict, rng: np.random.Generator) -> dict:
 
 def run(config: GeneralizationConfig) -> Card:
     card = Card.begin(__name__, config)
+    if config.shown not in config.hidden:
+        raise ValueError(f"shown is {config.shown}; expected one of hidden, {config.hidden}")
     folder = config.out / card.name / "jobs"                    # an interrupted run goes on from there
     settings = grid(units=config.hidden, noise=config.noise, start=[config.start], iterations=[config.iterations],
                     test_points=[config.test_points])
@@ -86,8 +88,10 @@ def run(config: GeneralizationConfig) -> Card:
     add_rows(card, errors, config)
     draw_errors(card, errors, config)
     draw_fits(card, results, config)
-    CG = errors[0.0]["CG"][:, config.hidden.index(config.shown)]                    # (repetitions, the three ERRORS)
-    card.pitfalls += [*PITFALLS, FEW_POINTS.format(*np.sort(CG[:, 0])[[0, -1]], *np.sort(CG[:, 1])[[0, -1]])]
+    card.pitfalls += PITFALLS
+    if 0.0 in errors:
+        CG = errors[0.0]["CG"][:, config.hidden.index(config.shown)]                # (repetitions, the three ERRORS)
+        card.pitfalls.append(FEW_POINTS.format(*np.sort(CG[:, 0])[[0, -1]], *np.sort(CG[:, 1])[[0, -1]]))
     shutil.rmtree(folder)
     return card
 

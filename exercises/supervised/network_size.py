@@ -103,7 +103,7 @@ def draw_epochs_against_seconds(card, results, config):
     import matplotlib.pyplot as plt
     fig, ax = plt.subplots(figsize=(8, 5))
     for (name, units), runs in results.items():
-        marker = MARKERS[config.hidden.index(units)]
+        marker = MARKERS[config.hidden.index(units) % len(MARKERS)]
         ends = np.array([first_below(result, config.target) for result in runs])                    # (repetitions, 2)
         there = np.isfinite(ends[:, 0])
         ax.plot(*ends[there].T[::-1], marker, color=COLOUR[name], alpha=0.6)

@@ -99,9 +99,9 @@ def add_rows(card, results, config):
     relative = 2 * np.sqrt(2 / config.points)           # two standard deviations of a mean of `points` squares: what chance
     spread = 10 / np.log(10) * relative                 # may do to a single draw such as the report's; and the same in dB
     for sigma, runs in results.items():
-        report = REPORT_SNR[sigma]
+        report = REPORT_SNR.get(sigma)
         card.add_row(f"signal-to-noise ratio, σ = {sigma} (match: within ±{spread:.1f} dB)", of(runs, "snr"), unit="dB",
-                     report=report, better="equal", tolerance=spread / abs(report))
+                     report=report, better="equal", tolerance=spread / abs(report or 1))
     for sigma, runs in results.items():
         if sigma in REPORT_TRAIN:
             card.add_row(f"train error ÷ σ², σ = {sigma} (match: within ±{relative:.0%})", of(runs, "train") / sigma ** 2,
@@ -154,7 +154,7 @@ def draw_errors(card, results, config):
                     label=label)
     points(axes[0], np.array([of(results[s], "snr") for s in sigmas]), "C0", "measured")
     axes[0].plot(fine, 10 * np.log10(POWER / fine ** 2), color="#999999", label="10 log₁₀(0.0999/σ²)")
-    axes[0].plot(sigmas, [REPORT_SNR[s] for s in sigmas], "kx", label="report")
+    axes[0].plot(sigmas, [REPORT_SNR.get(s, np.nan) for s in sigmas], "kx", label="report")
     axes[0].set(xlabel="σ of the noise", ylabel="signal-to-noise ratio (dB)")
     points(axes[1], np.array([of(results[s], "train") for s in sigmas]), "C0", "train error", 0.985)
     points(axes[1], np.array([of(results[s], "clean") for s in sigmas]), "C1", "error against the clean signal",

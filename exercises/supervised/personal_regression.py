@@ -108,7 +108,7 @@ def run(config: RegressionConfig) -> Card:
                rate=config.sgd_rates, epochs=[config.sgd_epochs])
     broken = runs(1, algorithm=["LM"], layers=[1], units=[10], epochs=[config.iterations], patience=[config.patience],
                   **{"break pairs": [True]})[0]["results"][0]
-    best = min(br, key=lambda result: result["validation"])
+    best = best_of([{"results": br}])
     add_rows(card, lm, br, best, sgd)
     add_pitfalls(card, problem, config, broken, br, best, sgd)
     draw_maps(card, problem, best)
@@ -128,7 +128,12 @@ def add_rows(card, lm, br, best, sgd):
         name = f"LM {'-'.join([str(row['units'])] * row['layers'])}, test MSE"
         card.add_row(name, [r["test"] for r in row["results"]], report=REPORT_LM.get((row["layers"], row["units"])))
     card.add_row(f"SGD, best of {len(sgd)} settings by validation, test MSE",
-                 min((row["results"][0] for row in sgd), key=lambda result: result["validation"])["test"])
+                 best_of(sgd)["test"])
+
+
+def best_of(rows) -> dict:
+    """The result with the least validation error."""
+    return min((result for row in rows for result in row["results"]), key=lambda result: result["validation"])
 
 
 def add_pitfalls(card, problem, config, broken, br, best, sgd):
@@ -143,7 +148,7 @@ def add_pitfalls(card, problem, config, broken, br, best, sgd):
         f"Test rows drawn from the same pool as the training rows overlap: of {n}, {shared} were among {n} training rows "
         f"here ({n * n / pool:.0f} expected). They measure memory. The samples must be disjoint.",
         "Report A trained by SGD and got a test error of 0.231 (other digits, other units: not comparable). The best SGD "
-        f"here is {min(row['results'][0]['test'] for row in sgd) / best['test']:.0e} times as far off as BR. For a few "
+        f"here is {best_of(sgd)['test'] / best['test']:.0e} times as far off as BR. For a few "
         "hundred parameters and exact targets, second-order methods are another world.",
         "The number of iterations decides. BR's validation error in the median: "
         + ", ".join(f"{error:.1g} after {n}" for n, error in zip(reached, later)) + ". A report of it must state the number.",

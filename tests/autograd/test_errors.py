@@ -165,3 +165,66 @@ def test_grad_is_only_for_leaves():
         x.grad = np.ones(3)
     with pytest.raises(TypeError, match="use .detach"):
         y.requires_grad = False
+
+
+def test_a_setting_that_requires_a_gradient():
+    slope = tn.Tensor(0.1, requires_grad=True)
+    with pytest.raises(TypeError, match="leaky_relu has no gradient for its argument negative_slope, which requires one"):
+        tn.leaky_relu(np.array([-1.0, 2.0]), slope).sum().backward()
+
+
+@pytest.mark.parametrize("returned, message", [
+    (lambda g, a, b: (g, g, g), "returned 3 gradients for 2 arguments"),
+    (lambda g, a, b: [g * b, g * a], "returned a list; expected an array"),
+    (lambda g, a, b: 3.0, "returned a float; expected an array"),
+    (lambda g, a, b: g * b, "times has no gradient for its argument b")])
+def test_vjps_that_return_something_else(returned, message):
+    @tn.op
+    def times(a, b):
+        return a * b
+    times.vjp(returned)
+    a, b = (tn.Tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    with pytest.raises(TypeError, match=message):
+        times(a, b).sum().backward()
+
+
+def test_a_result_cannot_be_written_into_through_data():
+    x = tn.Tensor([1.0, 2.0], requires_grad=True)
+    y = tn.exp(x)
+    with pytest.raises(ValueError, match="read-only"):
+        y.data[0] = 100
+    with pytest.raises((ValueError, TypeError)):
+        y.data -= 1
+    assert np.array_equal(y.data, np.exp([1.0, 2.0]))
+
+
+def test_a_leaf_that_changed_is_noticed_whatever_gradient_is_asked_for():
+    x, w = (tn.Tensor([2.0], requires_grad=True) for _ in range(2))
+    y = (x * w * w).sum()
+    w.data = [0.0]
+    with pytest.raises(RuntimeError, match="a leaf that multiply used has changed"):
+        tn.grad(y, [x])
+
+
+def test_reductions_of_numbers_and_variance_without_freedom():
+    x = tn.Tensor(3.0, requires_grad=True)
+    (x.sum(0) + x.max(-1)).backward()
+    assert x.grad == 2
+    one = tn.Tensor([1.0], requires_grad=True)
+    with np.errstate(all="ignore"):
+        tn.var(one, ddof=1).backward()
+    assert np.isnan(one.grad).all()
+
+
+def test_lists_are_arrays():
+    x = tn.Tensor(np.eye(2), requires_grad=True)
+    tn.matmul([[1.0, 2.0], [3.0, 4.0]], x).sum().backward()
+    assert np.array_equal(x.grad, [[4, 4], [6, 6]])
+    assert tn.softmax([0.0, 0.0]).tolist() == [0.5, 0.5]
+
+
+def test_gradients_of_numbers_stay_arrays():
+    x = tn.Tensor(2.0, requires_grad=True)
+    for _ in range(2):
+        (x * x).backward()
+    assert isinstance(x.grad, np.ndarray) and x.grad == 8

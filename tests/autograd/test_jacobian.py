@@ -127,3 +127,22 @@ def test_scalars_have_no_rows():
     W = leaf(4, 3)
     with pytest.raises(TypeError, match="residuals"):
         tn.jacobian(lambda: (X @ W.T).sum(), [W])
+
+
+@pytest.mark.parametrize("closure, shapes", [
+    (lambda w, b: tn.matmul(X, w) + b, [(3,), (7,)]),                   # a parameter for each example
+    (lambda w: tn.matmul(X, w[0, :, np.array([0, 1])].T), [(2, 3, 2)]),
+    (lambda w: tn.matmul(X[0], w), [(3, 3)]),                           # one example, no example axis
+    (lambda w: tn.matmul(X[:, None, :], w), [(7, 3, 2)])])
+def test_shapes_that_the_fast_rules_were_not_made_for(closure, shapes):
+    params = [leaf(*shape, seed=i) for i, shape in enumerate(shapes)]
+    found = tn.jacobian(lambda: closure(*params), params)
+    np.testing.assert_allclose(found, numeric(lambda: closure(*params), params), atol=1e-7)
+
+
+def test_a_tensor_is_not_a_list_of_parameters():
+    w = leaf(2)
+    for call in (lambda: tn.jacobian(lambda: w * w, w), lambda: tn.hessian(lambda: (w * w).sum(), w),
+                 lambda: tn.hvp(lambda: (w * w).sum(), w, np.ones(2)), lambda: tn.grad((w * w).sum(), w)):
+        with pytest.raises(TypeError, match="is a Tensor; expected a list of Tensors"):
+            call()

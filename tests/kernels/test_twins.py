@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import hopfield, updates  # noqa: F401  (fills the registry)
+from tinynn.kernels import hopfield, lstm, updates  # noqa: F401  (fills the registry)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
 def adam(rng, dtype):
     n = rng.integers(0, 50)
     w, g, m = (rng.standard_normal(n).astype(dtype) for _ in range(3))
-    numbers = (1e-3, 0.9, 0.999, 1e-8, 1 - 0.9 ** 3, 1 - 0.999 ** 3)
+    beta = float(rng.choice([0, 0.9]))
+    numbers = (1e-3, beta, 0.999, 1e-8, 1 - beta ** 3, 1 - 0.999 ** 3)
     return w, g, m, rng.random(n).astype(dtype), *(np.dtype(dtype).type(number) for number in numbers)
 
 
@@ -28,7 +29,20 @@ def recall_asynchronously(rng, dtype):
     return W + W.T, rng.standard_normal(n).astype(dtype), states.astype(dtype), orders, saturating, 1e-3
 
 
-CASES = {"tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,
+def lstm_forward(rng, dtype):
+    steps, n, units = (int(rng.integers(low, high)) for low, high in ((0, 5), (0, 70), (1, 5)))
+    draw = (steps, n, 4 * units), (n, units), (n, units), (4 * units, units)
+    return tuple(rng.standard_normal(shape).astype(dtype) for shape in draw)
+
+
+def lstm_backward(rng, dtype):
+    z, h, c, W = lstm_forward(rng, dtype)
+    _, cells, shown = lstm.lstm_forward.reference(z, h, c, W)
+    return z, cells, shown, W, rng.standard_normal((len(z) + 1, *h.shape)).astype(dtype)
+
+
+CASES = {"tinynn.kernels.lstm.lstm_backward": lstm_backward, "tinynn.kernels.lstm.lstm_forward": lstm_forward,
+         "tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,
          "tinynn.kernels.updates.adam": adam}
 KERNELS = sorted(name for name in registry if name.startswith("tinynn."))
 
@@ -45,10 +59,14 @@ def test_twins_agree(name, dtype, tolerance):
         for backend, values in (("numpy", one), ("numba", other)):
             with tn.kernels.use(backend):
                 results.append(registry[name](*values))
-        for a, b in zip([results[0], *one], [results[1], *other]):              # what is returned, what is written
+        for a, b in zip([*returned(results[0]), *one], [*returned(results[1]), *other]):    # what is returned, what is written
             if a is not None:
                 np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
                 assert np.asarray(a).dtype == np.asarray(b).dtype
+
+
+def returned(result):
+    return result if isinstance(result, tuple) else (result,)
 
 
 def test_use_is_a_function_and_a_context_manager():

@@ -123,3 +123,50 @@ def test_a_closure_that_is_not_a_loss():
             make(params).step(lambda: params[0] * 2)
     with pytest.raises(TypeError, match="residuals"):
         optim.LevenbergMarquardt(params).step(total(params))
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.LBFGS, optim.BFGS])
+def test_the_state_of_another_size_is_refused(make):
+    """Numba loops don't look at sizes: they would write beyond the end."""
+    large, small = make([tn.Tensor(np.ones(1000), requires_grad=True)]), make([tn.Tensor(np.ones(3), requires_grad=True)])
+    large.step(total(large.flat.params))
+    with pytest.raises(ValueError, match="the optimizer has 3 parameters"):
+        small.load_state_dict(large.state_dict())
+
+
+def test_numpy_numbers_are_part_of_the_state():
+    assert optim.GDX(parameters(), lr=np.float32(0.5)).state_dict()["lr"] == 0.5
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_adam_without_momentum_and_with_nan(backend):
+    with tn.kernels.use(backend):
+        w = tn.Tensor(np.ones(2), requires_grad=True)
+        optimizer = optim.Adam([w], lr=0.1, betas=(0.0, 0.999))
+        optimizer.step(lambda: (w * w).sum())
+        assert w.data == pytest.approx([0.9, 0.9])
+        w.grad = np.array([1.0, np.nan])
+        optimizer.step()
+        assert np.isfinite(w.data[0]) and np.isnan(w.data[1])
+
+
+def test_clip_norm_of_squares_beyond_float32():
+    w = tn.Tensor(np.ones(2, np.float32), requires_grad=True)
+    optim.GD([w], lr=1.0, clip_norm=1.0).step(lambda: (w * np.float32(1e25)).sum())
+    assert w.data == pytest.approx(1 - 0.5 ** 0.5, abs=1e-6)
+
+
+def test_a_loss_without_a_graph_and_a_model_for_its_parameters():
+    w = tn.Tensor([1.0], requires_grad=True)
+    with pytest.raises(ValueError, match="the loss does not depend on any Tensor"):
+        optim.GD([w]).step(lambda: tn.Tensor((w.data ** 2).sum()))
+    with pytest.raises(TypeError, match=r"params is a Linear; expected a list of Tensors, such as model.parameters\(\)"):
+        optim.GD(tn.nn.Linear(1, 1))
+
+
+def test_gdx_with_negative_losses():
+    w = tn.Tensor([0.0], requires_grad=True)
+    optimizer = optim.GDX([w], lr=0.1)
+    for _ in range(200):
+        loss = optimizer.step(lambda: ((w - 2) ** 2).sum() - 100)
+    assert loss == pytest.approx(-100, abs=1e-3)

@@ -8,6 +8,7 @@ import scipy.optimize
 
 import tinynn as tn
 from tinynn import nn, optim
+from tinynn.optim.bayesian_regularization import determined
 from tinynn.optim.levenberg_marquardt import solve
 
 DATA = os.environ.get("TINYNN_DATA")
@@ -180,3 +181,49 @@ def test_bayesian_regularization_guards(x, y):
         assert np.isfinite([loss, optimizer.alpha, optimizer.beta, optimizer.gamma]).all()
         if optimizer.stop:
             break
+
+
+def test_another_graph_of_the_same_shape_is_not_trusted():
+    x, y = np.random.default_rng(0).standard_normal((2, 2, 2))
+    w = tn.Tensor(np.ones((2, 2)), requires_grad=True)
+    optimizer = optim.LevenbergMarquardt([w])
+    optimizer.step(lambda: x * w - y)
+    before = w.data.copy()
+    optimizer.step(lambda: tn.transpose(x * w) - y)
+    residual = (x * before).T - y
+    assert w.grad == pytest.approx(2 / 4 * x * residual.T)
+
+
+def test_a_model_that_changes_its_mode():
+    model = nn.Sequential(nn.Linear(1, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)).eval()
+    x = np.linspace(-1, 1, 9)[:, None]
+    optimizer = optim.LevenbergMarquardt(model.parameters())
+    for _ in range(2):
+        assert np.isfinite(optimizer.step(lambda: model(x) - x))
+        model.train()
+
+
+def test_no_examples():
+    w = tn.Tensor([1.0], requires_grad=True)
+    with pytest.raises(ValueError, match="there is no example to learn from"):
+        optim.LevenbergMarquardt([w]).step(lambda: (w - 1)[:0])
+
+
+def test_bayesian_regularization_recovers_from_nan():
+    w, scale = tn.Tensor([2.0], requires_grad=True), [np.nan]
+    x = np.linspace(1, 2, 9)
+    optimizer = optim.BayesianRegularization([w])
+    optimizer.step(lambda: x * w * scale[0] - x)
+    assert optimizer.stop
+    optimizer.step(lambda: x * w - x)
+    assert optimizer.stop is None and np.isfinite(optimizer.beta)
+
+
+def test_gamma_of_a_matrix_beyond_precision_counts_what_is_above_rounding():
+    rng = np.random.default_rng(0)
+    Q, _ = np.linalg.qr(rng.standard_normal((30, 30)))
+    for largest in (1.0, 1e9, 1e17):                            # against ratio = 1e-3, and eigenvalues of 1 and 0
+        JtJ = (Q * np.repeat([largest, 1.0, 0.0], 10)) @ Q.T
+        gamma = determined((JtJ + JtJ.T) / 2, 1e-3)
+        exact = 10 / (1 + 1e-3 / largest) + (10 / (1 + 1e-3) if largest < 1e15 else 0)
+        assert gamma == pytest.approx(exact, abs=0.02 if largest < 1e15 else 3)

@@ -4,6 +4,7 @@ import pytest
 
 import tinynn as tn
 from tinynn import nn, optim
+from tinynn.train.history import History
 
 OPTIMIZERS = [optim.GD, optim.Momentum, optim.GDX, optim.Adagrad, optim.RMSprop, optim.Adadelta, optim.Adam, optim.AdamW,
               optim.ConjugateGradient, optim.BFGS, optim.LBFGS, optim.LevenbergMarquardt, optim.BayesianRegularization]
@@ -169,3 +170,40 @@ def test_least_squares_needs_mse_and_whole_batches():
 def test_the_optimizer_of_another_model_is_refused():
     with pytest.raises(ValueError, match="none of the model's parameters"):
         run(network(), optim.GD(network().parameters()))
+
+
+@pytest.mark.parametrize("make", [optim.LevenbergMarquardt, optim.Adam])
+def test_targets_of_another_shape_are_refused_by_every_optimizer(make):
+    model = network()
+    x, y = problem()
+    with pytest.raises(ValueError, match=r"MSELoss: input has shape \(60, 1\), target has \(60,\)"):
+        tn.fit(model, x, y[:, 0], loss=nn.MSELoss(), optimizer=make(model.parameters()), epochs=2, progress=False)
+
+
+def test_least_squares_casts_the_targets_and_keeps_the_fast_jacobian():
+    model = network().astype(np.float32)
+    x, y = problem()
+    optimizer = optim.LevenbergMarquardt(model.parameters())
+    tn.fit(model, x.astype(np.float32), y, loss=nn.MSELoss(), optimizer=optimizer, epochs=3, progress=False)
+    assert optimizer._trusted is not None
+
+
+@pytest.mark.parametrize("make", [optim.GDX, optim.LBFGS, optim.LevenbergMarquardt])
+def test_trial_steps_and_running_statistics_don_t_go_together(make):
+    model = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    with pytest.raises(ValueError, match="running statistics"):
+        run(model, make(model.parameters()))
+    run(model, optim.Adam(model.parameters()), epochs=2)
+
+
+def test_evaluate_gives_every_layer_its_mode_back():
+    model = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    model[1].eval()
+    tn.evaluate(model, *problem(), nn.MSELoss())
+    assert model.training and not model[1].training
+
+
+def test_a_first_epoch_of_nan_is_not_the_best():
+    history = History()
+    assert history.add(1.0, float("nan"), 0, {}) and history.add(1.0, 0.5, 0, {}) and not history.add(1.0, 0.6, 0, {})
+    assert history.best_epoch == 1

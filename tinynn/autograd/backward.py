@@ -67,20 +67,24 @@ def vjp(node, g, useful=None, create_graph=False) -> list:
     if kept is None:
         raise RuntimeError(f"the graph below {op.name} was freed by an earlier backward pass; to go through it again, "
                            "pass retain_graph=True to the first one, or compute the loss again")
-    gradients = op.vjp_function(g, *(as_tensors(node) if create_graph else kept))
-    if type(gradients) is not tuple:
-        gradients = (gradients,)
-    result = [None] * op.offset
-    for parent, gradient in zip(node.parents[op.offset:] if op.offset else node.parents, gradients):
-        if parent is None or gradient is None or useful and parent not in useful:
-            result.append(None)
-            continue
+    for parent in node.parents:
         if type(parent) is Leaf and parent.changed > node.serial:
             raise RuntimeError(f"a leaf that {op.name} used has changed since: gradients would mix old and new values; "
                                "call backward before the optimizer's step, or compute the loss again")
+    gradients = op.vjp_function(g, *(as_tensors(node) if create_graph else kept))
+    if type(gradients) is not tuple:
+        gradients = (gradients,)
+    parents = node.parents[op.offset:] if op.offset else node.parents
+    if len(gradients) != len(parents):
+        check_count(node, parents, gradients)
+    result = [None] * op.offset
+    for parent, gradient in zip(parents, gradients):
+        if parent is None or gradient is None or useful and parent not in useful:
+            result.append(None)
+            continue
         if type(gradient) is FunctionType:
             gradient = gradient()
-        if gradient.shape != parent.shape:
+        if getattr(gradient, "shape", None) != parent.shape:
             gradient = to_shape(gradient, parent.shape, node, len(result))
         if gradient.dtype != parent.dtype:
             gradient = gradient.astype(parent.dtype)
@@ -90,8 +94,29 @@ def vjp(node, g, useful=None, create_graph=False) -> list:
     return result
 
 
+def check_count(node, parents, gradients):
+    """A vjp may leave settings at the end without a gradient; but no Tensor that requires one."""
+    name, names = node.op.name, node.op.names
+    for gradient in gradients:
+        check_kind(node, gradient)
+    if len(gradients) > len(parents):
+        raise TypeError(f"the vjp of {name} returned {len(gradients)} gradients for {len(parents)} arguments")
+    for i in range(len(gradients), len(parents)):
+        if parents[i] is not None:
+            raise TypeError(f"{name} has no gradient for its argument {names[min(i, len(names) - 1)]}, which requires one: "
+                            "its vjp must return it; or, for a setting of the op, pass a number")
+
+
+def check_kind(node, gradient):
+    """Raise unless a vjp returned arrays, Tensors, functions of no arguments, or None."""
+    if not isinstance(gradient, (np.ndarray, np.generic, Tensor, FunctionType, type(None))):
+        raise TypeError(f"the vjp of {node.op.name} returned a {type(gradient).__name__}; expected an array, or a tuple of "
+                        "arrays in the order of the arguments")
+
+
 def to_shape(gradient, shape, node, i):
     """Undo broadcasting: a value that was used k times gets the sum of k gradients."""
+    check_kind(node, gradient)
     try:
         return sum_to_shape(gradient, shape)
     except ValueError:
@@ -139,7 +164,7 @@ def backward(y, grad=None, retain_graph=False):
     if not y.requires_grad:
         raise ValueError("backward: y does not depend on any Tensor with requires_grad=True")
     for leaf, g in sweep(root, getattr(seed, "_data", seed), retain_graph=retain_graph).items():
-        leaf.grad = np.array(g) if leaf.grad is None else leaf.grad + g
+        leaf.grad = np.array(g) if leaf.grad is None else np.asarray(leaf.grad + g)
 
 
 def grad(y, xs, grad_output=None, create_graph=False, retain_graph=None) -> tuple:
@@ -149,9 +174,7 @@ def grad(y, xs, grad_output=None, create_graph=False, retain_graph=None) -> tupl
     xs: a list of Tensors with requires_grad (leaves or results); one that y does not depend on has a zero gradient.
     retain_graph: keep the graph for another pass; default: as create_graph. `.grad` is not touched.
     """
-    if isinstance(xs, Tensor):
-        raise TypeError("grad: xs is a Tensor; expected a list of Tensors, [x]")
-    xs = list(xs)
+    xs = as_list(xs, "grad: xs")
     for i, x in enumerate(xs):
         if not isinstance(x, Tensor) or not x.requires_grad:
             raise TypeError(f"grad: xs[{i}] is not a Tensor with requires_grad=True")
@@ -163,6 +186,13 @@ def grad(y, xs, grad_output=None, create_graph=False, retain_graph=None) -> tupl
     wrap = Tensor if create_graph else np.array
     return tuple((table[t] if create_graph else np.array(table[t])) if t in table else wrap(np.zeros(x.shape, x.dtype))
                  for t, x in zip(targets, xs))
+
+
+def as_list(xs, what) -> list:
+    """A list of Tensors as one; a Tensor is none: its rows would be taken for it."""
+    if isinstance(xs, Tensor):
+        raise TypeError(f"{what} is a Tensor; expected a list of Tensors, [x]")
+    return list(xs)
 
 
 def flatten(arrays) -> np.ndarray:
@@ -185,14 +215,14 @@ def hvp(closure, params, v) -> np.ndarray:
     closure: returns a scalar Tensor. params: a list of Tensors. v: a vector, in the order of params, flattened.
     Costs about two gradients (Pearlmutter 1994, Fast exact multiplication by the Hessian).
     """
-    params = list(params)
+    params = as_list(params, "hvp: params")
     gradients = grad(closure(), params, create_graph=True)
     return _second(gradients, params, unflatten(np.asarray(v), params))
 
 
 def hessian(closure, params) -> np.ndarray:
     """The (P, P) matrix of second derivatives of closure() with respect to the P numbers in params: P passes."""
-    params = list(params)
+    params = as_list(params, "hessian: params")
     gradients = grad(closure(), params, create_graph=True)
     rows = [_second(gradients, params, unflatten(e, params)) for e in np.eye(sum(p.size for p in params))]
     return np.array(rows).reshape(len(rows), len(rows))

@@ -236,7 +236,7 @@ METHODS = {"complex-step": "the complex-step derivative is", "central": "the cen
 
 def moved(arrays, direction, t) -> list:
     """arrays + t · direction; a direction of None is a constant argument."""
-    return [a if d is None else a + t * d for a, d in zip(arrays, direction)]
+    return [a if d is None else np.asarray(a + t * d) for a, d in zip(arrays, direction)]
 
 
 def complex_step(values, arrays, direction) -> np.ndarray:

@@ -16,7 +16,7 @@ in a random direction; if they differ, or an op has no rule, each row gets a pas
 """
 import numpy as np
 
-from .backward import ancestors, flatten, sweep, vjp
+from .backward import ancestors, as_list, flatten, sweep, vjp
 from .op import Node
 from .primitives import sum_to_shape
 from .tensor import Tensor
@@ -34,7 +34,7 @@ def jacobian(closure, params) -> np.ndarray:
     closure: returns a Tensor with examples along its first axis; its elements, flattened, are the rows.
     params: a list of leaf Tensors; their elements, flattened in this order, are the columns. An unused one has zeros.
     """
-    params = list(params)
+    params = as_list(params, "jacobian: params")
     residual = check_residual(closure(), "jacobian")
     J = np.zeros((residual.size, sum(p.size for p in params)), residual.dtype)
     if not residual.requires_grad:
@@ -87,7 +87,8 @@ def agrees(product, residual, params) -> bool:
     u = np.random.default_rng(0).standard_normal(residual.shape).astype(residual.dtype)
     table = sweep(residual._node, u, retain_graph=True)
     expected = flatten([table.get(p._node, np.zeros(p.shape, p.dtype)) for p in params])
-    tolerance = 1e3 * np.finfo(residual.dtype).eps * max(np.linalg.norm(expected), np.finfo(residual.dtype).tiny)
+    coarsest = max((np.finfo(a.dtype) for a in (residual, *params)), key=lambda info: info.eps)
+    tolerance = 1e3 * coarsest.eps * max(np.linalg.norm(expected), coarsest.tiny)
     return bool(np.linalg.norm(product(u.ravel()) - expected) <= tolerance)
 
 
@@ -169,17 +170,17 @@ def terms(meetings, parameter_nodes, start, stop, n) -> dict:
         function = node.op.vjp_function if node.op.elementwise else node.op.rows_function
         if function is None:
             raise RowsCoupled(f"{node.op.name} has no per_example rule")
-        gradients = function(g, *kept)
-        gradients = gradients if type(gradients) is tuple else (gradients,)
-        for parent, gradient in zip(node.parents, gradients):
-            if parent is None or gradient is None or not only(parent):
-                continue
-            try:
+        try:
+            gradients = function(g, *kept)
+            gradients = gradients if type(gradients) is tuple else (gradients,)
+            for parent, gradient in zip(node.parents, gradients):
+                if parent is None or gradient is None or not only(parent):
+                    continue
                 gradient = per_row(gradient() if callable(gradient) else gradient, parent.shape)
-            except NotImplementedError as error:
-                raise RowsCoupled(str(error)) from None
-            known = table.get(parent)
-            table[parent] = gradient if known is None else known + gradient
+                known = table.get(parent)
+                table[parent] = gradient if known is None else known + gradient
+        except (NotImplementedError, ValueError, IndexError) as error:        # shapes that the rule was not made for
+            raise RowsCoupled(f"{node.op.name}: {error}") from None
 
     without_rows = set(parameter_nodes)
     for node, g in meetings:

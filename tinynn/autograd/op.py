@@ -134,7 +134,7 @@ class Op:
                 if arg._node is not None:
                     record = True
             else:
-                values.append(arg)
+                values.append(np.asarray(arg) if type(arg) is list else arg)
                 parents.append(None)
         try:
             y = self.function(*values)

@@ -35,7 +35,7 @@ class Tensor:
     """An n-dimensional array that can be differentiated.
 
     data: an array, a number or a nested list. An array is used as it is (no copy), unless `requires_grad`:
-        a leaf owns its values. Python floats take `tn.default_dtype()`.
+        a leaf made here owns its values. Python floats take `tn.default_dtype()`.
     requires_grad: True makes a leaf whose gradient `backward` computes. Only for float data.
 
     Attributes: data (the array; assigning copies new values in), grad (an array like data, or None), shape, dtype,
@@ -68,7 +68,12 @@ class Tensor:
 
     @property
     def data(self) -> np.ndarray:
-        return self._data
+        """The array. That of a result is read-only: gradients may need it. Change a leaf's by assigning to `data`."""
+        if self._node is None or type(self._node) is Leaf:
+            return self._data
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
 
     @data.setter
     def data(self, values):

@@ -69,7 +69,8 @@ def _(z, h0, c0, W_hh):
                     gates[j] = half + half * gates[j]
                 for j in range(3 * H, 4 * H):
                     gates[j] = half + half * gates[j]
-                old, cell, show, h = cells[t, start + n], cells[t + 1, start + n], shown[t, start + n], states[t + 1, start + n]
+                old, cell = cells[t, start + n], cells[t + 1, start + n]
+                show, h = shown[t, start + n], states[t + 1, start + n]
                 i, f, g, o = gates[:H], gates[H:2 * H], gates[2 * H:3 * H], gates[3 * H:]
                 for j in range(H):
                     cell[j] = f[j] * old[j] + i[j] * g[j]

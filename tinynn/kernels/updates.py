@@ -25,13 +25,13 @@ def adam(w, g, m, v, lr, beta1, beta2, eps, correction1, correction2):
 
 @adam.numba
 def _(w, g, m, v, lr, beta1, beta2, eps, correction1, correction2):
-    one = beta1 / beta1                     # 1 as a number of this dtype: `1 - x` is float64 arithmetic in Numba
+    one = eps / eps                         # 1 as a number of this dtype: `1 - x` is float64 arithmetic in Numba
     zero = one - one
     rate, root = lr / correction1, one / np.sqrt(correction2)
     for i in range(w.size):
         mi = beta1 * m[i] + (one - beta1) * g[i]
         vi = beta2 * v[i] + (one - beta2) * (g[i] * g[i])
-        mi = mi if abs(mi) >= NEGLIGIBLE else zero
-        vi = vi if vi >= NEGLIGIBLE else zero
+        mi = zero if abs(mi) < NEGLIGIBLE else mi               # NaN stays NaN
+        vi = zero if vi < NEGLIGIBLE else vi
         m[i], v[i] = mi, vi
         w[i] -= rate * mi / (np.sqrt(vi) * root + eps)

@@ -113,6 +113,8 @@ class BatchNorm1d(Module):
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
+        if num_features < 1:
+            raise ValueError(f"BatchNorm1d: num_features is {num_features}; expected at least 1")
         dtype = default_dtype()
         self.eps, self.momentum = eps, momentum
         self.weight, self.bias = Parameter(np.ones(num_features, dtype)), Parameter(np.zeros(num_features, dtype))

@@ -81,8 +81,11 @@ class Module:
         for name, value in vars(self).items():
             if isinstance(value, (list, tuple)):
                 yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-            else:
-                yield name, value
+                continue
+            if isinstance(value, dict) and any(isinstance(item, (Module, Parameter)) for item in value.values()):
+                raise TypeError(f"{type(self).__name__}.{name} is a dict of layers or Parameters, which would not be found; "
+                                "hold them as attributes or in a list")
+            yield name, value
 
     def _walk(self, prefix="") -> Iterator[tuple]:
         """(prefix, module) for self and all below, parents first; one that is used twice comes twice."""

@@ -7,13 +7,14 @@ from ..autograd.settings import default_dtype, no_grad, settings, switched
 from .module import Module, Parameter
 
 
-def summary(model: Module, shape: tuple) -> str:
+def summary(model: Module, shape: tuple | int) -> str:
     """A table with a row for each layer: its output's shape for a batch of N, and its number of parameters.
 
-    shape: of one example, without the batch axis: (1, 28, 28) for an image. Print the result.
+    shape: of one example, without the batch axis: (1, 28, 28) for an image, or an int. Print the result.
     A copy of the model is run, in evaluation mode and on one example of zeros: the model and the random numbers stay as
     they are. A layer that runs twice has two rows, and its parameters count in the first.
     """
+    shape = (shape,) if isinstance(shape, int) else shape
     model, rows, counted = deepcopy(model).eval(), [], set()
 
     def watched(layer, forward):
@@ -26,7 +27,7 @@ def summary(model: Module, shape: tuple) -> str:
         return run
 
     for module in model.modules():
-        if not module.children():
+        if not module.children() or any(isinstance(value, Parameter) for _, value in module._members()):
             module.forward = watched(module, module.forward)        # on this object; its class stays as it is
     parameters = model.parameters()
     dtype = parameters[0].dtype if parameters else default_dtype()

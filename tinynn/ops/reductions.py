@@ -13,7 +13,7 @@ from .shaping import reshape
 
 def keep_axes(g, shape, axis):
     """g, which lacks the axes that were reduced, in the shape that keepdims=True would have given."""
-    if axis is None:
+    if axis is None or not shape:
         return reshape(g, (1,) * len(shape))
     reduced = [a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))]
     return reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
@@ -57,7 +57,8 @@ def var(x, axis=None, keepdims=False, ddof=0):
 @var.vjp
 def _(g, x, axis, ddof):
     centred = x - mean(x, axis, True)
-    return keep_axes(g, x.shape, axis) * centred * (2 / (count(x.shape, axis) - ddof))
+    n = count(x.shape, axis) - ddof
+    return keep_axes(g, x.shape, axis) * centred * (2 / n if n else np.nan)
 
 
 @op(shapes="(m,n)->(m)", analytic=False)

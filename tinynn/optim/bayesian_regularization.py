@@ -28,7 +28,7 @@ class BayesianRegularization(LevenbergMarquardt):
 
     def step(self, closure) -> float:
         """One successful step and a new estimate of α and β; returns the mean square before it."""
-        if not self.beta:
+        if not self.beta > 0:                                    # none yet, or NaN
             self.estimate(self.evaluate(closure)._data.ravel())
         loss = super().step(closure)
         self.info.update(gamma=self.gamma, alpha=self.alpha, beta=self.beta)

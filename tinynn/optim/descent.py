@@ -40,7 +40,11 @@ class Descent(Optimizer):
         raise NotImplementedError
 
     def step(self, closure) -> float:
-        """One line search; returns the loss before it. closure() must return the same loss each time it is called."""
+        """One line search; returns the loss before it.
+
+        closure() must return the same loss each time it is called with the same parameters. A closure object stands for
+        one function: the next step starts from what the last search found out about it. For other data pass another one.
+        """
         self.flat.check_current()
         w, loss = self.flat.w.copy(), self.loss_here(closure)
         g = self.flat.g.copy()
@@ -60,7 +64,7 @@ class Descent(Optimizer):
             self.forget()                                       # once more, along −g
             if not self.search(closure, w, loss, g, self.direction(g)):
                 self.go_back(closure, w, loss, g)
-                self.stop = "the line search found no better point"
+                self.stop = "the line search found no point that is good enough"
         return loss
 
     def search(self, closure, w, loss, g, d) -> bool:

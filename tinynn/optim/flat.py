@@ -16,8 +16,8 @@ class FlatVector:
     """w and g for a list of parameters. Two optimizers of the same parameters share w."""
 
     def __init__(self, params):
-        if isinstance(params, Tensor):
-            raise TypeError("params is a Tensor; expected a list of them, such as model.parameters()")
+        if isinstance(params, Tensor) or hasattr(params, "parameters"):
+            raise TypeError(f"params is a {type(params).__name__}; expected a list of Tensors, such as model.parameters()")
         self.params = []
         for i, p in enumerate(params):
             if not isinstance(p, Tensor) or not isinstance(p._node, (Leaf, type(None))):
@@ -73,7 +73,10 @@ class FlatVector:
 
     def gradient(self, loss):
         """Fill g with dloss/dw, and let every parameter's `.grad` be its piece of it."""
-        table = sweep(loss._node, np.ones(loss.shape, loss.dtype)) if loss.requires_grad else {}
+        if not loss.requires_grad:
+            raise ValueError("the loss does not depend on any Tensor with requires_grad=True: was it computed under no_grad, "
+                             "or from .data or .numpy()?")
+        table = sweep(loss._node, np.ones(loss.shape, loss.dtype))
         for p, view in zip(self.params, self.g_views):
             g = table.get(p._node)
             view[...] = 0 if g is None else g

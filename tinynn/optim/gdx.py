@@ -27,7 +27,7 @@ class GDX(Descent):
         self.dX = number(self.mc) * self.dX + number(1 - self.mc) * number(self.lr) * d
         self.flat.set(w + self.dX)
         new = self.evaluate(closure)
-        if not new <= 1.04 * loss:                              # also if it is NaN
+        if not new <= loss + 0.04 * abs(loss):                  # also if it is NaN
             self.go_back(closure, w, loss, g)
             self.lr *= 0.7
             self.dX = number(self.lr) * d

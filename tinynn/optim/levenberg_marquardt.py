@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 
+from ..autograd.backward import ancestors
 from ..autograd.jacobian import check_residual, jacobian_blocks, rows_independent
 from ..autograd.tensor import as_array
 from .optimizer import Optimizer, check_positive
@@ -18,7 +19,8 @@ from .optimizer import Optimizer, check_positive
 class LevenbergMarquardt(Optimizer):
     """Hagan & Menhaj 1994, with the defaults of MATLAB's `trainlm`.
 
-    closure() returns the *residuals*, model(x) − y, examples along the first axis; their mean square is minimised.
+    closure() returns the *residuals*, model(x) − y, examples along the first axis; their mean square is minimised. The
+    same closure object stands for the same data: for others, pass another one.
     mu: the first μ, default 1e-3; ×0.1 after a step that lowers Σe², ×10 after one that does not, and then again, until
     mu > mu_max, default 1e10. min_grad: stop when the gradient of the mean square is shorter, default 1e-7.
     Needs memory for P² numbers and time for N·P² + P³ operations a step: good up to a few thousand parameters.
@@ -46,6 +48,8 @@ class LevenbergMarquardt(Optimizer):
         """The step itself."""
         residual = self.evaluate(closure)
         e, w, a, b = residual._data.ravel(), self.flat.w.copy(), self.alpha, self.beta
+        if e.size == 0:
+            raise ValueError(f"closure() returned residuals of shape {residual.shape}: there is no example to learn from")
         JtJ, Jte = self.normal_equations(residual)
         self.flat.g[...] = (2 / e.size) * Jte
         for p, view in zip(self.flat.params, self.flat.g_views):
@@ -94,7 +98,8 @@ class LevenbergMarquardt(Optimizer):
     def normal_equations(self, residual) -> tuple:
         """JᵀJ, (P, P), and Jᵀe, (P,), summed over blocks of examples."""
         params, e = self.flat.params, residual._data.ravel()
-        graph = residual.shape, getattr(residual._node, "op", None)
+        nodes = ancestors(residual._node) if residual.requires_grad else []
+        graph = residual.shape, [node.op.name for node in nodes]
         trusted = self._trusted == graph or residual.requires_grad and rows_independent(residual, params)
         self._trusted = graph if trusted else None
         JtJ = Jte = 0

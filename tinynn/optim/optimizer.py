@@ -34,8 +34,10 @@ class Optimizer:
 
     def state_dict(self) -> dict:
         """Everything a step depends on but the parameters: numbers, strings and arrays, by name."""
-        return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()
-                if isinstance(value, (np.ndarray, bool, int, float, str, type(None))) and not name.startswith("_")}
+        kinds = (np.ndarray, np.number, bool, int, float, str, type(None))
+        return {name: value.copy() if isinstance(value, np.ndarray) else
+                value.item() if isinstance(value, np.number) else value
+                for name, value in vars(self).items() if isinstance(value, kinds) and not name.startswith("_")}
 
     def load_state_dict(self, state: dict):
         """Take over what `state_dict` of an optimizer with the same settings returned."""
@@ -43,6 +45,10 @@ class Optimizer:
         if set(state) != set(own):
             raise ValueError(f"the state is not one of {type(self).__name__}: it has {sorted(state)}, "
                              f"expected {sorted(own)}")
+        for name, value in state.items():           # of P numbers, or of some vectors of P numbers (BFGS, L-BFGS)
+            if isinstance(value, np.ndarray) and (value.dtype != self.flat.w.dtype or value.size % self.flat.w.size):
+                raise ValueError(f"the state's {name} has shape {value.shape} and dtype {value.dtype}; the optimizer has "
+                                 f"{self.flat.w.size} parameters of {self.flat.w.dtype}")
         for name, value in state.items():
             setattr(self, name, value.copy() if isinstance(value, np.ndarray) else value)
 
@@ -77,7 +83,7 @@ class FirstOrder(Optimizer):
             loss = check_loss(closure())
             g, value = self.flat.gradient(loss), loss.item()
         if self.clip_norm is not None:
-            norm = np.sqrt(g @ g)
+            norm = np.linalg.norm(g.astype(float))                  # a square may be too large for float32
             if norm > self.clip_norm:
                 g *= g.dtype.type(self.clip_norm / norm)
         self.update(self.flat.w, g)

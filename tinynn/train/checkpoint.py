@@ -57,9 +57,13 @@ class Checkpoint:
                 raise ValueError(f"it was trained by {trained_by}, not {own}")
             if len(notes["rngs"]) != len(self.rngs):
                 raise ValueError("its model has another number of random layers")
-            history = History(**notes["history"])
+            history, weights = History(**notes["history"]), self.model.state_dict()
             self.model.load_state_dict(part("model."))
-            self.optimizer.load_state_dict({**part("optimizer."), **notes["numbers"]})
+            try:
+                self.optimizer.load_state_dict({**part("optimizer."), **notes["numbers"]})
+            except ValueError:
+                self.model.load_state_dict(weights)             # all or nothing
+                raise
             for rng, state in zip(self.rngs, notes["rngs"]):
                 rng.bit_generator.state = state
         except (KeyError, TypeError, ValueError) as error:

@@ -16,6 +16,7 @@ import numpy as np
 from ..autograd.settings import default_rng, no_grad
 from ..autograd.tensor import as_array
 from ..nn import MSELoss
+from ..nn.losses import compared
 from ..optim import LevenbergMarquardt
 from ..optim.descent import Descent
 from .checkpoint import Checkpoint
@@ -35,7 +36,8 @@ def batches(x, y, size=None, rng=None):
 
 def evaluate(model, x, y, loss, batch_size=None) -> float:
     """The mean loss over all examples, in evaluation mode and without a graph; batch_size: how many at once."""
-    training, size, total = model.training, batch_size or max(len(x), 1), 0.0
+    size, total = batch_size or max(len(x), 1), 0.0
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with no_grad():
@@ -43,7 +45,8 @@ def evaluate(model, x, y, loss, batch_size=None) -> float:
                 part = slice(start, start + size)
                 total += loss(model(x[part]), y[part]).item() * len(x[part])
     finally:
-        model.train(training)
+        for module, training in modes.items():
+            module.training = training
     return total / len(x)
 
 
@@ -60,13 +63,14 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
         if training ends for another reason.
     checkpoint: a path. The whole state is written there every now and then (at most a twentieth of the time goes into it)
         and at the end, and training goes on from there if the file exists: bit for bit as if it had not been interrupted.
+        The optimizer's settings come from the file, too; data, loss and batch_size must be those of the first run.
     rng: for the order of the batches; default: the default Generator. progress: show a bar.
     callbacks: functions called with the History after each epoch; training stops if one returns True.
 
     Ctrl-C ends training and returns what there is. Raises TypeError and ValueError for arguments that don't fit together.
     """
     x, y = np.asarray(as_array(x)), np.asarray(as_array(y))
-    check(x, y, loss, optimizer, epochs, batch_size, validation, patience)
+    check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience)
     rng, residuals = default_rng(rng), isinstance(optimizer, LevenbergMarquardt)
     own = {id(p) for p in model.parameters()}
     if not any(id(p) in own for p in optimizer.flat.params):
@@ -81,7 +85,13 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
     start = time.perf_counter()
 
     def closure_for(xb, yb):
-        return (lambda: model(xb) - yb) if residuals else (lambda: loss(model(xb), yb))
+        if not residuals:
+            return lambda: loss(model(xb), yb)
+
+        def closure():
+            output, target = compared(loss, model(xb), yb)
+            return output - target
+        return closure
 
     whole = closure_for(x, y)                                   # one object: line searches recognise it
     bar, w = Bar(epochs, len(history), progress), None
@@ -133,7 +143,7 @@ def why_stop(history, optimizer, patience) -> str | None:
     return None
 
 
-def check(x, y, loss, optimizer, epochs, batch_size, validation, patience):
+def check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience):
     """Raise for arguments of fit that don't fit together."""
     if x.ndim == 0 or len(x) == 0 or len(x) != len(y):
         raise ValueError(f"x has shape {x.shape}, y has {y.shape}; expected the same number of examples, at least one")
@@ -149,6 +159,9 @@ def check(x, y, loss, optimizer, epochs, batch_size, validation, patience):
     if whole and batch_size is not None:
         raise ValueError(f"{type(optimizer).__name__} compares losses between trial steps and so needs the full batch; "
                          "leave batch_size out")
+    if whole and any(module._buffers and module.training for module in model.modules()):
+        raise ValueError(f"{type(optimizer).__name__} tries several points in a step, and each would move the model's running "
+                         "statistics (batch norm); take a first-order optimizer, or call eval() on that layer")
     if isinstance(optimizer, LevenbergMarquardt) and not isinstance(loss, MSELoss):
         raise TypeError(f"{type(optimizer).__name__} minimises a sum of squares: loss must be nn.MSELoss(), "
                         f"not {getattr(loss, '__name__', type(loss).__name__)}")

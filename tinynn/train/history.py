@@ -1,5 +1,6 @@
 """What a training run tells: a list of one entry an epoch for each quantity."""
 from dataclasses import dataclass, field
+from math import isnan
 
 
 @dataclass
@@ -31,7 +32,7 @@ class History:
         for values in self.info.values():                       # an epoch in which the optimizer said nothing
             values.extend([None] * (len(self) - len(values)))
         losses = self.val_loss or self.train_loss
-        best = self.best_epoch is None or losses[-1] < losses[self.best_epoch]
+        best = self.best_epoch is None or losses[-1] < losses[self.best_epoch] or isnan(losses[self.best_epoch])
         if best:
             self.best_epoch = len(self) - 1
         return best

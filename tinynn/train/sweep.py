@@ -64,7 +64,7 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
     run = one_job
     if resume is not None:
         from joblib import Memory
-        run = Memory(Path(resume) / fingerprint(), verbose=0).cache(one_job)
+        run = Memory(Path(resume) / fingerprint(function), verbose=0).cache(one_job)
     tasks = [delayed(run)(function, setting, (seed, i, j))
              for i, setting in enumerate(settings) for j in range(repetitions)]
     with back_end(dask):
@@ -95,10 +95,14 @@ def back_end(dask):
         yield
 
 
-def fingerprint() -> str:
-    """A name for the present sources of tinynn and the exercises, so that results of older code are not taken for new."""
+def fingerprint(function) -> str:
+    """A name for the present sources of tinynn, the exercises, and the file in which `function` stands, so that results of
+    older code are not taken for new."""
     import hashlib
+    import inspect
     root, digest = Path(__file__).parents[2], hashlib.sha256()
-    for path in sorted(itertools.chain(root.glob("tinynn/**/*.py"), root.glob("exercises/**/*.py"))):
+    function = getattr(function, "function", function)                  # OnFold
+    own = inspect.getsourcefile(function) if inspect.isfunction(function) else None
+    for path in sorted({*root.glob("tinynn/**/*.py"), *root.glob("exercises/**/*.py"), *([Path(own)] if own else [])}):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
