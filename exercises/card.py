@@ -84,10 +84,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: its file name in the exercise's folder, its caption, and the PNG itself (not part of card.json)."""
+    """A picture: its file name in the exercise's folder, its caption, and the PNG or GIF itself (not part of card.json)."""
     file: str
     caption: str
-    png: bytes = field(repr=False)
+    image: bytes = field(repr=False)
 
     def __post_init__(self):
         check(self, texts=("file", "caption"))
@@ -155,12 +155,39 @@ class Card:
         is written into the picture besides.
         """
         import matplotlib.pyplot as plt
-        run = ["Quick run: not the report's configuration."] if self.quick else []
-        caption_below(fig, " ".join([*run, f"Data: {self.data_in_words()}.", f"Seed {self.seed}."]))
+        self.sign(fig)
         png = io.BytesIO()
         fig.savefig(png, format="png", bbox_inches="tight")
         plt.close(fig)
         self.figures.append(Figure(f"{name}.png", caption, png.getvalue()))
+
+    def add_animation(self, fig, frames, name: str, caption: str, per_second: float = 4.0):
+        """Keep a moving picture as NAME.gif: `fig` as it looks after each step of the iterable `frames`, which redraws it.
+
+        The last frame stays for two seconds, then all starts again. caption: see `add_figure`. Up to 32 colours.
+        """
+        import matplotlib.pyplot as plt
+        from PIL import Image
+        self.sign(fig)
+        box, images = None, []
+        for _ in frames:
+            if box is None:                                     # the layout and the box are the same for all frames
+                fig.canvas.draw()
+                fig.set_layout_engine("none")
+                box = fig.get_tightbbox().padded(0.1)           # inches
+            png = io.BytesIO()
+            fig.savefig(png, format="png", bbox_inches=box)
+            images.append(Image.open(png).convert("RGB").quantize(32, dither=Image.Dither.NONE))
+        plt.close(fig)
+        gif, pause = io.BytesIO(), round(1000 / per_second)     # milliseconds
+        images[0].save(gif, format="gif", save_all=True, append_images=images[1:], loop=0, optimize=True,
+                       duration=[pause] * (len(images) - 1) + [2000])
+        self.figures.append(Figure(f"{name}.gif", caption, gif.getvalue()))
+
+    def sign(self, fig):
+        """Write below a figure what data it shows, and the seed."""
+        run = ["Quick run: not the report's configuration."] if self.quick else []
+        caption_below(fig, " ".join([*run, f"Data: {self.data_in_words()}.", f"Seed {self.seed}."]))
 
     def data_in_words(self) -> str:
         """As "mnist (real data), santa fe laser (generated STAND-IN)"."""
@@ -172,7 +199,7 @@ class Card:
         folder = Path(out) / self.name
         folder.mkdir(parents=True, exist_ok=True)
         for figure in self.figures:
-            write_whole(folder / figure.file, figure.png)
+            write_whole(folder / figure.file, figure.image)
         fields = asdict(self)
         fields["figures"] = [{"file": figure.file, "caption": figure.caption} for figure in self.figures]
         text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
@@ -186,7 +213,7 @@ class Card:
             fields = json.loads(path.read_bytes())
             fields["data"] = [Data(**data) for data in fields["data"]]
             fields["rows"] = [Row(**row) for row in fields["rows"]]
-            fields["figures"] = [Figure(**figure, png=(path.parent / Path(figure["file"]).name).read_bytes())
+            fields["figures"] = [Figure(**figure, image=(path.parent / Path(figure["file"]).name).read_bytes())
                                  for figure in fields["figures"]]
             return cls(**fields)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:

@@ -77,6 +77,7 @@ def duration(seconds: float) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
-def embedded(png: bytes) -> Markup:
-    """A PNG as the src of an img, inside the page."""
-    return Markup("data:image/png;base64," + base64.b64encode(png).decode())
+def embedded(figure) -> Markup:
+    """A figure's PNG or GIF as the src of an img, inside the page."""
+    kind = "gif" if figure.file.endswith(".gif") else "png"
+    return Markup(f"data:image/{kind};base64," + base64.b64encode(figure.image).decode())

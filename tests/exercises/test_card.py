@@ -144,6 +144,23 @@ def test_an_interrupted_save_leaves_the_old_card(tmp_path, monkeypatch):
     assert path.read_bytes() == before
 
 
+def test_an_animation_is_a_gif_with_all_frames(tmp_path):
+    import io
+
+    import matplotlib.pyplot as plt
+    from PIL import Image
+    card, (fig, ax) = new_card(), plt.subplots(figsize=(2, 1))
+
+    def frames():
+        for step in range(3):
+            ax.set_title(f"step {step}")
+            yield
+    card.add_animation(fig, frames(), "steps", "What happens.", per_second=10)
+    assert Card.load(card.save(tmp_path)) == card and not plt.fignum_exists(fig.number)
+    with Image.open(io.BytesIO((tmp_path / "test_card" / "steps.gif").read_bytes())) as gif:
+        assert gif.n_frames == 3 and gif.info["duration"] == 100 and gif.info["loop"] == 0
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(st.data())
 def test_a_damaged_card_is_loaded_or_refused_by_name(tmp_path, draw):

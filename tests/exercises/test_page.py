@@ -1,4 +1,5 @@
 """The page: well formed, complete, self-contained, honest about quick runs, stand-ins and damaged cards."""
+import base64
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -39,7 +40,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture
 def results(tmp_path):
-    """A folder with the cards of a quick run, of a stand-in, and of a full run; the last has a figure."""
+    """A folder with the cards of a quick run, of a stand-in, and of a full run; the last has a figure and an animation."""
     import matplotlib.pyplot as plt
     quick = Card("noise", "Noise & <signal>", quick=True, seed=0)
     quick.add_row("SNR", 9.7257, report=9.7257, unit="dB", better="equal")
@@ -49,6 +50,7 @@ def results(tmp_path):
     full = Card("training_algorithms", "Training", quick=False, seed=0, seconds=200)
     full.add_row("test MSE", [1e-9, 2e-9, 3e-9], report=3.05e-9)
     full.add_figure(plt.figure(figsize=(1, 1)), "fit", "The fit \"here\".")
+    full.add_animation(plt.figure(figsize=(1, 1)), range(2), "steps", "The steps.")
     full.pitfalls.append("Not the true Hessian.")
     for card in (quick, stand_in, full):
         card.save(tmp_path)
@@ -57,7 +59,9 @@ def results(tmp_path):
 
 def test_the_page_is_well_formed_and_self_contained(results):
     reader = Reader(page.write(results).read_text())
-    assert all(link.startswith(("#", "data:image/png;base64,")) for link in reader.links)
+    pictures = [link for link in reader.links if link[0] != "#"]
+    assert [link.split(",")[0] for link in pictures] == ["data:image/png;base64", "data:image/gif;base64"]
+    assert [base64.b64decode(link.split(",")[1])[:3] for link in pictures] == [b"\x89PN", b"GIF"]
     assert {link[1:] for link in reader.links if link[0] == "#"} == set(reader.ids) == {
         "noise", "laser", "training_algorithms"}
     assert "url(" not in (results / "index.html").read_text() and "@import" not in (results / "index.html").read_text()
