@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import hopfield, lstm, updates  # noqa: F401  (fills the registry)
+from tinynn.kernels import hopfield, recurrent, updates  # noqa: F401  (fills the registry)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -29,19 +29,41 @@ def recall_asynchronously(rng, dtype):
     return W + W.T, rng.standard_normal(n).astype(dtype), states.astype(dtype), orders, saturating, 1e-3
 
 
-def lstm_forward(rng, dtype):
-    steps, n, units = (int(rng.integers(low, high)) for low, high in ((0, 5), (0, 70), (1, 5)))
-    draw = (steps, n, 4 * units), (n, units), (n, units), (4 * units, units)
-    return tuple(rng.standard_normal(shape).astype(dtype) for shape in draw)
+def sequences(gates, *more):
+    """Draws for a recurrent layer of N examples, T steps, H units: z (T, N, gates·H), h0 (N, H), and `more` shapes."""
+    def draw(rng, dtype):
+        T, N, H = (int(rng.integers(low, high)) for low, high in ((0, 5), (0, 70), (1, 5)))
+        shapes = [(T, N, gates * H), (N, H), *(shape(N, H) for shape in more)]
+        return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    return draw
+
+
+rnn_forward = sequences(1, lambda N, H: (H, H))
+gru_forward = sequences(3, lambda N, H: (3 * H, H), lambda N, H: 3 * H)
+lstm_forward = sequences(4, lambda N, H: (N, H), lambda N, H: (4 * H, H))
+
+
+def rnn_backward(rng, dtype):
+    z, h0, W = rnn_forward(rng, dtype)
+    h = recurrent.rnn_forward.reference(z, h0, W)
+    return h, W, rng.standard_normal(z.shape).astype(dtype)
+
+
+def gru_backward(rng, dtype):
+    u, h0, W, b = gru_forward(rng, dtype)
+    h, v_n = recurrent.gru_forward.reference(u, h0, W, b)
+    return u, h, v_n, W, rng.standard_normal((len(u), *h0.shape)).astype(dtype)
 
 
 def lstm_backward(rng, dtype):
-    z, h, c, W = lstm_forward(rng, dtype)
-    _, cells, shown = lstm.lstm_forward.reference(z, h, c, W)
-    return z, cells, shown, W, rng.standard_normal((len(z) + 1, *h.shape)).astype(dtype)
+    z, h0, c0, W = lstm_forward(rng, dtype)
+    _, cells, shown = recurrent.lstm_forward.reference(z, h0, c0, W)
+    return z, cells, shown, W, rng.standard_normal((len(z) + 1, *h0.shape)).astype(dtype)
 
 
-CASES = {"tinynn.kernels.lstm.lstm_backward": lstm_backward, "tinynn.kernels.lstm.lstm_forward": lstm_forward,
+CASES = {**{f"tinynn.kernels.recurrent.{f.__name__}": f for f in (rnn_backward, gru_backward, lstm_backward)},
+         "tinynn.kernels.recurrent.rnn_forward": rnn_forward, "tinynn.kernels.recurrent.gru_forward": gru_forward,
+         "tinynn.kernels.recurrent.lstm_forward": lstm_forward,
          "tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,
          "tinynn.kernels.updates.adam": adam}
 KERNELS = sorted(name for name in registry if name.startswith("tinynn."))

@@ -188,6 +188,18 @@ def _(draw, dtype):
     return lambda *xs: tn.einsum(subscripts, *xs), [draw(testing.arrays(size, dtype=dtype)) for size in sizes]
 
 
+def recurrent(name, gates, states):
+    def draw_case(draw, dtype):
+        N, T, D, H = draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(st.integers(0, 2)), draw(st.integers(1, 2))
+        shapes = [(N, T, D), *[(N, H)] * states, (gates * H, D), (gates * H, H), (gates * H,), (gates * H,)]
+        return registry[f"tinynn.ops.recurrent.{name}"], [draw(testing.arrays(shape, dtype=dtype)) for shape in shapes]
+    return draw_case
+
+
+for name, gates, states in (("rnn", 1, 1), ("gru", 3, 1), ("lstm", 4, 2)):
+    case(f"tinynn.ops.recurrent.{name}")(recurrent(name, gates, states))
+
+
 @case("tinynn.ops.operators.astype")
 def _(draw, dtype):
     return lambda x: x.astype(x.dtype), [draw(testing.arrays(testing.shapes(), dtype=dtype))]

@@ -1,13 +1,14 @@
-"""Layers, losses and initialisation. Read module.py first, then layers.py, losses.py, init.py."""
+"""Layers, losses and initialisation. Read module.py first, then layers.py, losses.py, init.py, recurrent.py."""
 from . import init
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .layers import BatchNorm1d, Dropout, Flatten, LayerNorm, Linear, Sequential
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, cross_entropy, l1_penalty, l2_penalty
 from .module import Module, Parameter, as_input
+from .recurrent import GRU, LSTM, RNN
 from .summary import summary
 
 __all__ = [
-    "BCEWithLogitsLoss", "BatchNorm1d", "CrossEntropyLoss", "Dropout", "Flatten", "GELU", "L1Loss", "LayerNorm",
-    "LeakyReLU", "Linear", "MSELoss", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
+    "BCEWithLogitsLoss", "BatchNorm1d", "CrossEntropyLoss", "Dropout", "Flatten", "GELU", "GRU", "L1Loss", "LSTM", "LayerNorm",
+    "LeakyReLU", "Linear", "MSELoss", "Module", "Parameter", "RNN", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
     "as_input", "cross_entropy", "init", "l1_penalty", "l2_penalty", "summary",
 ]

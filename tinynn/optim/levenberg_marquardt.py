@@ -6,13 +6,12 @@ The step solves
     (JᵀJ + μI) δ = −Jᵀe.
 Small μ: Newton-like, quadratic convergence. Large μ: a short step downhill. μ shrinks after a success, grows after a failure.
 """
-from functools import cache
-
 import numpy as np
 
 from ..autograd.backward import ancestors
 from ..autograd.jacobian import check_residual, jacobian_blocks, rows_independent
 from ..autograd.tensor import as_array
+from ..kernels.threads import one_blas_thread
 from .optimizer import Optimizer, check_positive
 
 
@@ -39,10 +38,8 @@ class LevenbergMarquardt(Optimizer):
     def step(self, closure) -> float:
         """One successful step, after as many trials of μ as it takes; returns the mean square before it."""
         self.flat.check_current()
-        if self.flat.w.size < 500:
-            with blas().limit(limits=1, user_api="blas"):
-                return self.improve(closure)
-        return self.improve(closure)
+        with one_blas_thread(self.flat.w.size < 500):
+            return self.improve(closure)
 
     def improve(self, closure) -> float:
         """The step itself."""
@@ -119,15 +116,3 @@ def solve(A, damping, b):
     posv, = get_lapack_funcs(("posv",), (A, b))
     _, x, info = posv(A.T, b, lower=True, overwrite_a=True)     # A.T is A, in the order that LAPACK takes without a copy
     return x if info == 0 and np.isfinite(x).all() else None
-
-
-@cache
-def blas():
-    """All BLAS libraries of this process: NumPy and SciPy bring one each, with threads of their own.
-
-    In a step both take turns, and their threads would fight over the cores: on two cores that took 18 ms where one
-    thread takes 1. For many parameters the products are so large that threads pay, whoever waits.
-    """
-    import scipy.linalg  # noqa: F401  (its BLAS is only known once it is loaded)
-    from threadpoolctl import ThreadpoolController
-    return ThreadpoolController()
