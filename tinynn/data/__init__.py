@@ -8,6 +8,8 @@ with `real=False`: a stand-in lets everything run, and is never passed off as th
 `python -m tinynn data` says what would be used. Read dataset.py first, then any loader.
 """
 from .dataset import Dataset, disjoint_samples, find
+from .hopfield_digits import hopfield_digits
+from .laser import santa_fe_laser
 from .regression import regression_problem
 
-__all__ = ["Dataset", "disjoint_samples", "find", "regression_problem"]
+__all__ = ["Dataset", "disjoint_samples", "find", "hopfield_digits", "regression_problem", "santa_fe_laser"]

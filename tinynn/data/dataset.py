@@ -14,8 +14,15 @@ log = logging.getLogger("tinynn.data")
 # Every file of every data set, with its sha256. A file is read only if it is, byte for byte, the published one:
 # then its contents are known, and a loader need not check them again.
 FILES = {
+    "hopfield_digits": {
+        "kuleuven/digits.mat": "a90212520797400fce1101adcae33bc2eb8e7e31007cf59bdf9940920b47c37a",
+    },
     "regression_problem": {
         "kuleuven/Data_Problem1_regression.mat": "8892b64603497bfecc7d8f3de402f93759f35f5986d6c17505ea0274cdb70df0",
+    },
+    "santa_fe_laser": {
+        "santafe/lasertrain.dat": "2471442ddccb9b7aa0214e1ba5a885d990c523df6cbdc694abacb0fd191da5f6",
+        "santafe/laserpred.dat": "be420706e3928409159f22aac148ea6748f54b4e6863653b31c6e9d6e19ce18f",
     },
 }
 

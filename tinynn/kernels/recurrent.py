@@ -235,10 +235,13 @@ def lstm_forward(z, h0, c0, W_hh):
 
 @lstm_forward.numba(parallel=True, fastmath={"contract"})
 def _(z, h0, c0, W_hh):
+    # Loops over single rows are short, so what can runs over a whole block: tanh, for all gates alike, between a scaling
+    # before and after that makes σ(a) = ½ + ½ tanh(½a) of it, and tanh(a) = 0 + 1 tanh(1a).
     T, N, H = len(z), h0.shape[0], h0.shape[1]
     states, cells = np.empty((T + 2, N, H), z.dtype), np.empty((T + 1, N, H), z.dtype)
     shown = np.empty((T, N, H), z.dtype)
-    half = z.dtype.type(0.5)
+    scale, shift = np.full(4 * H, 0.5, z.dtype), np.full(4 * H, 0.5, z.dtype)
+    scale[2 * H:3 * H], shift[2 * H:3 * H] = 1, 0
     W = W_hh.T.copy()                                                       # (H, 4H)
     for block in prange((N + BLOCK - 1) // BLOCK):
         start = block * BLOCK
@@ -247,27 +250,23 @@ def _(z, h0, c0, W_hh):
         states[0, start:stop], cells[0, start:stop] = h0[start:stop], c0[start:stop]
         for t in range(T):
             np.dot(states[t, start:stop], W, new)
-            for n in range(stop - start):
-                gates, add = z[t, start + n], new[n]
-                for j in range(2 * H):
-                    gates[j] = half * (gates[j] + add[j])
-                for j in range(2 * H, 3 * H):
-                    gates[j] += add[j]
-                for j in range(3 * H, 4 * H):
-                    gates[j] = half * (gates[j] + add[j])
-                tanh(gates, gates)
-                for j in range(2 * H):
-                    gates[j] = half + half * gates[j]
-                for j in range(3 * H, 4 * H):
-                    gates[j] = half + half * gates[j]
-                old, cell = cells[t, start + n], cells[t + 1, start + n]
-                show, h = shown[t, start + n], states[t + 1, start + n]
-                i, f, g, o = gates[:H], gates[H:2 * H], gates[2 * H:3 * H], gates[3 * H:]
+            for n in range(start, stop):
+                gates, add = z[t, n], new[n - start]
+                for j in range(4 * H):
+                    gates[j] = scale[j] * (gates[j] + add[j])
+            flat = z[t, start:stop].reshape(-1)
+            tanh(flat, flat)
+            for n in range(start, stop):
+                gates, old, cell = z[t, n], cells[t, n], cells[t + 1, n]
+                for j in range(4 * H):
+                    gates[j] = shift[j] + scale[j] * gates[j]
                 for j in range(H):
-                    cell[j] = f[j] * old[j] + i[j] * g[j]
-                tanh(cell, show)
+                    cell[j] = gates[H + j] * old[j] + gates[j] * gates[2 * H + j]
+            tanh(cells[t + 1, start:stop].reshape(-1), shown[t, start:stop].reshape(-1))
+            for n in range(start, stop):
+                gates, show, h = z[t, n], shown[t, n], states[t + 1, n]
                 for j in range(H):
-                    h[j] = o[j] * show[j]
+                    h[j] = gates[3 * H + j] * show[j]
         states[T + 1, start:stop] = cells[T, start:stop]
     return states, cells, shown
 
