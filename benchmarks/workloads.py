@@ -243,8 +243,8 @@ def bfgs():
 
 
 def conjugate_gradient():
-    """CG iteration on sin(x²) (100 at a time)."""
-    return line_search(optim.ConjugateGradient, "CG")
+    """CG iteration on sin(x²) (100 at a time), with SciPy's formula for β and its c₂."""
+    return line_search(lambda params: optim.ConjugateGradient(params, beta="polak-ribiere", c2=0.4), "CG")
 
 
 def importing():
