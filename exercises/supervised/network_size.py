@@ -38,7 +38,7 @@ class SizeConfig(Config):
     repetitions: int = 10
 
 
-CONFIG = SizeConfig(takes="3 min")
+CONFIG = SizeConfig(takes="15 s")
 QUICK = SizeConfig(takes="6 s", quick=True, hidden=(10, 50), limit=300, repetitions=2)
 
 

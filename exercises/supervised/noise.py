@@ -37,7 +37,7 @@ class NoiseConfig(Config):
     repetitions: int = 20
 
 
-CONFIG = NoiseConfig(takes="80 s")
+CONFIG = NoiseConfig(takes="30 s")
 QUICK = NoiseConfig(takes="4 s", quick=True, sigmas=(0.1, 0.9, 2.0), epochs=200, repetitions=3)
 
 

@@ -43,7 +43,7 @@ class RegressionConfig(Config):
     sgd_epochs: int = 100
 
 
-CONFIG = RegressionConfig(takes="35 min")
+CONFIG = RegressionConfig(takes="20 min")
 QUICK = RegressionConfig(takes="10 s", quick=True, layers=(1, 2), units=(10,), iterations=40, repetitions=2, br_runs=2,
                          br_iterations=80, sgd_units=(10,), sgd_rates=(0.01,), sgd_epochs=10)
 

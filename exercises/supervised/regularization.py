@@ -48,7 +48,7 @@ class AblationConfig(Config):
     repetitions: int = 20
 
 
-CONFIG = AblationConfig(takes="5 min")
+CONFIG = AblationConfig(takes="2 min")
 QUICK = AblationConfig(takes="8 s", quick=True, epochs=200, br_start=100, br_epochs=20, repetitions=2)
 
 

@@ -33,7 +33,7 @@ class TrainingConfig(Config):
     starts: tuple = ("MATLAB", "Nguyen-Widrow")
 
 
-CONFIG = TrainingConfig(takes="5 min")
+CONFIG = TrainingConfig(takes="45 s")
 QUICK = TrainingConfig(takes="8 s", quick=True, iterations=60, repetitions=2)
 
 

@@ -235,38 +235,36 @@ def lstm_forward(z, h0, c0, W_hh):
 
 @lstm_forward.numba(parallel=True, fastmath={"contract"})
 def _(z, h0, c0, W_hh):
-    # Loops over single rows are short, so what can runs over a whole block: tanh, for all gates alike, between a scaling
-    # before and after that makes σ(a) = ½ + ½ tanh(½a) of it, and tanh(a) = 0 + 1 tanh(1a).
+    # Rows are short, so what can runs over a whole block: tanh, of all gates alike, between a scaling before and after that
+    # makes σ(a) = ½ + ½ tanh(½a) of it, and tanh(a) = 0 + 1 tanh(1a).
     T, N, H = len(z), h0.shape[0], h0.shape[1]
     states, cells = np.empty((T + 2, N, H), z.dtype), np.empty((T + 1, N, H), z.dtype)
     shown = np.empty((T, N, H), z.dtype)
-    scale, shift = np.full(4 * H, 0.5, z.dtype), np.full(4 * H, 0.5, z.dtype)
-    scale[2 * H:3 * H], shift[2 * H:3 * H] = 1, 0
+    scale, shift = np.full((BLOCK, 4 * H), 0.5, z.dtype), np.full((BLOCK, 4 * H), 0.5, z.dtype)
+    scale[:, 2 * H:3 * H], shift[:, 2 * H:3 * H] = 1, 0
+    half, whole = shift.reshape(-1), scale.reshape(-1)
     W = W_hh.T.copy()                                                       # (H, 4H)
     for block in prange((N + BLOCK - 1) // BLOCK):
         start = block * BLOCK
         stop = min(start + BLOCK, N)
         new = np.empty((stop - start, 4 * H), z.dtype)
+        add = new.reshape(-1)
         states[0, start:stop], cells[0, start:stop] = h0[start:stop], c0[start:stop]
         for t in range(T):
             np.dot(states[t, start:stop], W, new)
+            gates = z[t, start:stop].reshape(-1)
+            for k in range(len(gates)):
+                gates[k] = whole[k] * (gates[k] + add[k])
+            tanh(gates, gates)
+            for k in range(len(gates)):
+                gates[k] = half[k] + whole[k] * gates[k]
             for n in range(start, stop):
-                gates, add = z[t, n], new[n - start]
-                for j in range(4 * H):
-                    gates[j] = scale[j] * (gates[j] + add[j])
-            flat = z[t, start:stop].reshape(-1)
-            tanh(flat, flat)
-            for n in range(start, stop):
-                gates, old, cell = z[t, n], cells[t, n], cells[t + 1, n]
-                for j in range(4 * H):
-                    gates[j] = shift[j] + scale[j] * gates[j]
                 for j in range(H):
-                    cell[j] = gates[H + j] * old[j] + gates[j] * gates[2 * H + j]
+                    cells[t + 1, n, j] = z[t, n, H + j] * cells[t, n, j] + z[t, n, j] * z[t, n, 2 * H + j]
             tanh(cells[t + 1, start:stop].reshape(-1), shown[t, start:stop].reshape(-1))
             for n in range(start, stop):
-                gates, show, h = z[t, n], shown[t, n], states[t + 1, n]
                 for j in range(H):
-                    h[j] = gates[3 * H + j] * show[j]
+                    states[t + 1, n, j] = z[t, n, 3 * H + j] * shown[t, n, j]
         states[T + 1, start:stop] = cells[T, start:stop]
     return states, cells, shown
 
@@ -306,16 +304,15 @@ def _(gates, cells, shown, W_hh, dstates):
         stop = min(start + BLOCK, N)
         for t in range(T - 1, -1, -1):
             for n in range(start, stop):
-                i, f, g, o = gates[t, n, :H], gates[t, n, H:2 * H], gates[t, n, 2 * H:3 * H], gates[t, n, 3 * H:]
-                di, df, dg, do = dz[t, n, :H], dz[t, n, H:2 * H], dz[t, n, 2 * H:3 * H], dz[t, n, 3 * H:]
-                dhn, dcn, show, old, outside = dh[n], dc[n], shown[t, n], cells[t, n], dstates[t, n]
                 for j in range(H):
-                    a = dhn[j] + outside[j]
-                    b = dcn[j] + a * o[j] * (one - show[j] * show[j])
-                    di[j] = b * g[j] * i[j] * (one - i[j])
-                    df[j] = b * old[j] * f[j] * (one - f[j])
-                    dg[j] = b * i[j] * (one - g[j] * g[j])
-                    do[j] = a * show[j] * o[j] * (one - o[j])
-                    dcn[j] = b * f[j]
+                    i, f = gates[t, n, j], gates[t, n, H + j]
+                    g, o, show = gates[t, n, 2 * H + j], gates[t, n, 3 * H + j], shown[t, n, j]
+                    a = dh[n, j] + dstates[t, n, j]
+                    b = dc[n, j] + a * o * (one - show * show)
+                    dz[t, n, j] = b * g * i * (one - i)
+                    dz[t, n, H + j] = b * cells[t, n, j] * f * (one - f)
+                    dz[t, n, 2 * H + j] = b * i * (one - g * g)
+                    dz[t, n, 3 * H + j] = a * show * o * (one - o)
+                    dc[n, j] = b * f
             np.dot(dz[t, start:stop], W_hh, dh[start:stop])                 # (n, 4H) @ (4H, H) -> (n, H)
     return dz, dh, dc
