@@ -71,6 +71,10 @@ def test_the_example_runs(tmp_path):
 
 
 def test_the_wrong_op_is_caught_with_just_these_words(tmp_path):
+    """But for the numbers, and where lines break: they depend on what is drawn."""
+    def words(text):
+        return " ".join(re.sub(r"-?[\d.]+(e-?\d+)?", "#", text).split())
+
     code = next(code for language, code in BLOCKS if language == "python" and "def swish" in code)
     outputs = [text for language, text in BLOCKS if language == ""]
     right = code.replace("return g * tn.sigmoid(x)", "s = tn.sigmoid(x); return g * (s + x * s * (1 - s))  ")
@@ -79,7 +83,7 @@ def test_the_wrong_op_is_caught_with_just_these_words(tmp_path):
         (tmp_path / "my_ops.py").write_text(version)
         done = subprocess.run([sys.executable, "-m", "tinynn", "check", "my_ops.py::swish"], cwd=tmp_path,
                               capture_output=True, text=True)
-        assert done.stdout.strip() == expected.strip()
+        assert words(done.stdout) == words(expected)
 
 
 def test_links_lead_somewhere():
