@@ -40,7 +40,12 @@ def sequences(gates, *more):
 
 rnn_forward = sequences(1, lambda N, H: (H, H))
 gru_forward = sequences(3, lambda N, H: (3 * H, H), lambda N, H: 3 * H)
-lstm_forward = sequences(4, lambda N, H: (N, H), lambda N, H: (4 * H, H))
+
+
+def lstm_forward(rng, dtype):
+    N, T, D, H = (int(rng.integers(low, high)) for low, high in ((0, 70), (0, 5), (1, 4), (1, 5)))
+    shapes = (N, T, D), (N, H), (N, H), (4 * H, D), (4 * H, H), (4 * H,)
+    return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
 
 
 def rnn_backward(rng, dtype):
@@ -56,9 +61,9 @@ def gru_backward(rng, dtype):
 
 
 def lstm_backward(rng, dtype):
-    z, h0, c0, W = lstm_forward(rng, dtype)
-    _, cells, shown = recurrent.lstm_forward.reference(z, h0, c0, W)
-    return z, cells, shown, W, rng.standard_normal((len(z) + 1, *h0.shape)).astype(dtype)
+    x, h0, c0, W_ih, W_hh, b = lstm_forward(rng, dtype)
+    y, *memory = recurrent.lstm_forward.reference(x, h0, c0, W_ih, W_hh, b)
+    return rng.standard_normal(y.shape).astype(dtype), *memory, W_ih, W_hh
 
 
 CASES = {**{f"tinynn.kernels.recurrent.{f.__name__}": f for f in (rnn_backward, gru_backward, lstm_backward)},

@@ -190,7 +190,7 @@ def _(draw, dtype):
 
 def recurrent(name, gates, states):
     def draw_case(draw, dtype):
-        N, T, D, H = draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(st.integers(0, 2)), draw(st.integers(1, 2))
+        N, T, D, H = draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
         shapes = [(N, T, D), *[(N, H)] * states, (gates * H, D), (gates * H, H), (gates * H,), (gates * H,)]
         return registry[f"tinynn.ops.recurrent.{name}"], [draw(testing.arrays(shape, dtype=dtype)) for shape in shapes]
     return draw_case

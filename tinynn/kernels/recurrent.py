@@ -14,15 +14,15 @@ BLOCK = 32
 
 
 @helper
-def tanh(x, y):
-    """y ← tanh(x), vectors; in float32 by a ratio of polynomials in x², off by at most 4e-7 (tests measure it).
+def tanh(x):
+    """x ← tanh(x), a vector; in float32 by a ratio of polynomials in x², off by at most 4e-7 (a test measures it).
 
-    Numba's own tanh takes one number at a time, fifty times slower than arithmetic that the compiler makes parallel. The
-    coefficients are a least-squares fit to tanh(x)/x on [0, 9], reweighted until the relative error was even, 2e-8.
+    Numba's own tanh takes one number at a time, fifty times slower than arithmetic that the compiler does eight at a time.
+    The coefficients are a least-squares fit to tanh(x)/x on [0, 9], reweighted until the relative error was even, 2e-8.
     """
     if x.itemsize == 8:
         for j in range(len(x)):
-            y[j] = np.tanh(x[j])
+            x[j] = np.tanh(x[j])
         return
     for j in range(len(x)):
         a = min(max(x[j], np.float32(-9)), np.float32(9))
@@ -31,7 +31,7 @@ def tanh(x, y):
         p = np.float32(1) + u * (np.float32(0.13381025) + u * (np.float32(3.4955880e-3) + u * p))
         q = np.float32(3.2856345e-4) + u * np.float32(7.7765549e-7)
         q = np.float32(1) + u * (np.float32(0.46714342) + u * (np.float32(0.025876982) + u * q))
-        y[j] = min(max(a * p / q, np.float32(-1)), np.float32(1))
+        x[j] = min(max(a * p / q, np.float32(-1)), np.float32(1))
 
 
 # --- the plain recurrent network (Elman 1990):  h_t = tanh(W_ih x_t + W_hh h_(t−1) + b) -------------------------------
@@ -60,7 +60,7 @@ def _(z, h0, W_hh):
                 new, add = h[t + 1, n], z[t, n]
                 for j in range(H):
                     new[j] += add[j]
-                tanh(new, new)
+                tanh(new)
     return h
 
 
@@ -140,13 +140,13 @@ def _(u, h0, W_hh, b_hh):
                 r, z, n = gates[:H], gates[H:2 * H], gates[2 * H:]
                 for j in range(2 * H):
                     gates[j] = half * (gates[j] + add[j] + b_hh[j])
-                tanh(gates[:2 * H], gates[:2 * H])
+                tanh(gates[:2 * H])
                 for j in range(2 * H):
                     gates[j] = half + half * gates[j]
                 for j in range(H):
                     candidate[j] = add[2 * H + j] + b_hh[2 * H + j]
                     n[j] += r[j] * candidate[j]
-                tanh(n, n)
+                tanh(n)
                 for j in range(H):
                     new[j] = (one - z[j]) * n[j] + z[j] * old[j]
     return h, v_n
@@ -208,111 +208,191 @@ def _(gates, h, v_n, W_hh, dh):
 #     i, f, o = σ(z_i), σ(z_f), σ(z_o);  g = tanh(z_g)
 #     c_t = f c_(t−1) + i g                       the cell: kept, forgotten, written
 #     h_t = o tanh(c_t)                           what is shown of it
+#
+# Examples are columns here, n of them side by side in each of B blocks, and everything that is kept for the way back has
+# the shape (B, T, ·, n): each gate of a step is one run of memory, and threads share out the blocks.
 
 @kernel
-def lstm_forward(z, h0, c0, W_hh):
-    """All steps of one layer. z (T, N, 4H): W_ih x + b of all steps; h0, c0 (N, H); W_hh (4H, H).
+def lstm_forward(x, h0, c0, W_ih, W_hh, b):
+    """All steps. x (N, T, D), h0, c0 (N, H), W_ih (4H, D), W_hh (4H, H), b (4H,).
 
-    Turns z into the gates, in place. Returns states (T + 2, N, H): h_0 ... h_T, then c_T again (an op has one value);
-    cells (T + 1, N, H): c_0 ... c_T; shown (T, N, H): tanh(c_1) ... tanh(c_T).
+    Returns y (N, T + 1, H): h_1 ... h_T, then c_T (an op has one value); and for the way back inputs (B, T, D, n), gates
+    (B, T, 4H, n), states and cells (B, T + 1, H, n), from h_0 and c_0 on, and shown (B, T, H, n): tanh(c_1) ... tanh(c_T).
     """
-    T, N, H = len(z), *h0.shape
-    states, cells = np.empty((T + 2, N, H), z.dtype), np.empty((T + 1, N, H), z.dtype)
-    shown = np.empty((T, N, H), z.dtype)
-    states[0], cells[0] = h0, c0
+    N, T, D = x.shape
+    H = h0.shape[1]
+    B, n = blocks(N)
+    inputs = to_columns(x, B, n)                                            # (N, T, D) -> (B, T, D, n)
+    states, cells = np.zeros((2, B, T + 1, H, n), W_hh.dtype)
+    states[:, 0], cells[:, 0] = (to_columns(a[:, None], B, n)[:, 0] for a in (h0, c0))          # (N, H) -> (B, H, n)
+    gates, shown = W_ih @ inputs + b[:, None], np.zeros((B, T, H, n), W_hh.dtype)               # (B, T, 4H, n), ...
     for t in range(T):
-        z[t] += states[t] @ W_hh.T                                          # (N, H) @ (H, 4H) -> (N, 4H)
-        z[t, :, :2 * H] = 0.5 + 0.5 * np.tanh(0.5 * z[t, :, :2 * H])        # σ(z) = (1 + tanh(z/2))/2, safe for any z
-        z[t, :, 2 * H:3 * H] = np.tanh(z[t, :, 2 * H:3 * H])
-        z[t, :, 3 * H:] = 0.5 + 0.5 * np.tanh(0.5 * z[t, :, 3 * H:])
-        i, f, g, o = np.split(z[t], 4, axis=1)                              # (N, H) each
-        cells[t + 1] = f * cells[t] + i * g
-        shown[t] = np.tanh(cells[t + 1])
-        states[t + 1] = o * shown[t]
-    states[T + 1] = cells[T]
-    return states, cells, shown
+        z = gates[:, t]
+        z += W_hh @ states[:, t]                                            # (4H, H) @ (B, H, n) -> (B, 4H, n)
+        z[:, :2 * H] = 0.5 + 0.5 * np.tanh(0.5 * z[:, :2 * H])              # σ(a) = (1 + tanh(a/2))/2, safe for any a
+        z[:, 2 * H:3 * H] = np.tanh(z[:, 2 * H:3 * H])
+        z[:, 3 * H:] = 0.5 + 0.5 * np.tanh(0.5 * z[:, 3 * H:])
+        i, f, g, o = np.split(z, 4, axis=1)                                 # (B, H, n) each
+        cells[:, t + 1] = f * cells[:, t] + i * g
+        shown[:, t] = np.tanh(cells[:, t + 1])
+        states[:, t + 1] = o * shown[:, t]
+    y = np.concatenate([states[:, 1:], cells[:, T:]], axis=1)               # (B, T + 1, H, n)
+    return to_rows(y, N), inputs, gates, states, cells, shown
 
 
 @lstm_forward.numba(parallel=True, fastmath={"contract"})
-def _(z, h0, c0, W_hh):
-    # Rows are short, so what can runs over a whole block: tanh, of all gates alike, between a scaling before and after that
-    # makes σ(a) = ½ + ½ tanh(½a) of it, and tanh(a) = 0 + 1 tanh(1a).
-    T, N, H = len(z), h0.shape[0], h0.shape[1]
-    states, cells = np.empty((T + 2, N, H), z.dtype), np.empty((T + 1, N, H), z.dtype)
-    shown = np.empty((T, N, H), z.dtype)
-    scale, shift = np.full((BLOCK, 4 * H), 0.5, z.dtype), np.full((BLOCK, 4 * H), 0.5, z.dtype)
-    scale[:, 2 * H:3 * H], shift[:, 2 * H:3 * H] = 1, 0
-    half, whole = shift.reshape(-1), scale.reshape(-1)
-    W = W_hh.T.copy()                                                       # (H, 4H)
-    for block in prange((N + BLOCK - 1) // BLOCK):
-        start = block * BLOCK
-        stop = min(start + BLOCK, N)
-        new = np.empty((stop - start, 4 * H), z.dtype)
-        add = new.reshape(-1)
-        states[0, start:stop], cells[0, start:stop] = h0[start:stop], c0[start:stop]
+def _(x, h0, c0, W_ih, W_hh, b):
+    N, T, D = x.shape
+    H = h0.shape[1]
+    B, n = blocks(N)
+    dtype = W_hh.dtype
+    y, inputs = np.empty((N, T + 1, H), dtype), np.zeros((B, T, D, n), dtype)
+    states, cells = np.zeros((B, T + 1, H, n), dtype), np.zeros((B, T + 1, H, n), dtype)
+    gates, shown = np.empty((B, T, 4 * H, n), dtype), np.empty((B, T, H, n), dtype)
+    half, size = dtype.type(0.5), H * n
+    W_in, W_back, bias = W_ih.copy(), W_hh.copy(), b.copy()                 # σ(a) = ½ + ½ tanh(½a), but for g
+    for r in range(4 * H):
+        if r < 2 * H or r >= 3 * H:
+            W_in[r] *= half
+            W_back[r] *= half
+            bias[r] *= half
+    for k in prange(B):
+        start, stop = k * n, min(k * n + n, N)
+        for m in range(start, stop):
+            for j in range(H):
+                states[k, 0, j, m - start], cells[k, 0, j, m - start] = h0[m, j], c0[m, j]
+            for t in range(T):
+                for j in range(D):
+                    inputs[k, t, j, m - start] = x[m, t, j]
+        from_input, constant = np.empty((4 * H, n), dtype), np.empty((4 * H, n), dtype)
+        for r in range(4 * H):
+            constant[r] = bias[r]
+        new, add = from_input.reshape(-1), constant.reshape(-1)
         for t in range(T):
-            np.dot(states[t, start:stop], W, new)
-            gates = z[t, start:stop].reshape(-1)
-            for k in range(len(gates)):
-                gates[k] = whole[k] * (gates[k] + add[k])
-            tanh(gates, gates)
-            for k in range(len(gates)):
-                gates[k] = half[k] + whole[k] * gates[k]
-            for n in range(start, stop):
+            np.dot(W_in, inputs[k, t], from_input)                          # (4H, D) @ (D, n) -> (4H, n)
+            np.dot(W_back, states[k, t], gates[k, t])                       # (4H, H) @ (H, n) -> (4H, n)
+            z, old, cell = gates[k, t].reshape(-1), cells[k, t].reshape(-1), cells[k, t + 1].reshape(-1)
+            show, h = shown[k, t].reshape(-1), states[k, t + 1].reshape(-1)
+            for e in range(4 * size):
+                z[e] += new[e] + add[e]
+            tanh(z)
+            for e in range(2 * size):
+                z[e] = half + half * z[e]
+            for e in range(3 * size, 4 * size):
+                z[e] = half + half * z[e]
+            for e in range(size):
+                cell[e] = z[size + e] * old[e] + z[e] * z[2 * size + e]
+            for e in range(size):
+                show[e] = cell[e]
+            tanh(show)
+            for e in range(size):
+                h[e] = z[3 * size + e] * show[e]
+            for m in range(start, stop):
                 for j in range(H):
-                    cells[t + 1, n, j] = z[t, n, H + j] * cells[t, n, j] + z[t, n, j] * z[t, n, 2 * H + j]
-            tanh(cells[t + 1, start:stop].reshape(-1), shown[t, start:stop].reshape(-1))
-            for n in range(start, stop):
-                for j in range(H):
-                    states[t + 1, n, j] = z[t, n, 3 * H + j] * shown[t, n, j]
-        states[T + 1, start:stop] = cells[T, start:stop]
-    return states, cells, shown
+                    y[m, t, j] = states[k, t + 1, j, m - start]
+        for m in range(start, stop):
+            for j in range(H):
+                y[m, T, j] = cells[k, T, j, m - start]
+    return y, inputs, gates, states, cells, shown
 
 
 @kernel
-def lstm_backward(gates, cells, shown, W_hh, dstates):
-    """BPTT: dL/dz of all steps, (T, N, 4H), dL/dh0 and dL/dc0, (N, H).
+def lstm_backward(dy, inputs, gates, states, cells, shown, W_ih, W_hh):
+    """BPTT. dy (N, T + 1, H): dL/dy; the rest from lstm_forward.
 
-    gates, cells, shown: from lstm_forward. dstates (T + 1, N, H): dL/dh_1 ... dL/dh_T, then dL/dc_T from outside.
+    Returns dL/d of x (N, T, D), h0, c0 (N, H), W_ih (4H, D), W_hh (4H, H), b (4H,).
 
         dh = dL/dh_t + W_hhᵀ dz_(t+1)               from outside, and from the next step
         dc = dc_(t+1) f_(t+1) + dh o (1 − tanh²c)
         dz_i = dc g i(1 − i),  dz_f = dc c_(t−1) f(1 − f),  dz_g = dc i (1 − g²),  dz_o = dh tanh(c) o(1 − o)
     """
-    T, N, H = shown.shape
-    dz = np.empty_like(gates)
-    dh, dc = np.zeros((N, H), gates.dtype), dstates[T].copy()
+    N, T = len(dy), dy.shape[1] - 1
+    B, n = blocks(N)
+    dstates, dz = to_columns(dy, B, n), np.empty_like(gates)                # (B, T + 1, H, n), (B, T, 4H, n)
+    dh, dc = np.zeros_like(states[:, 0]), dstates[:, T]                     # (B, H, n)
     for t in reversed(range(T)):
-        i, f, g, o = np.split(gates[t], 4, axis=1)                          # (N, H) each
-        dh = dh + dstates[t]
-        dc = dc + dh * o * (1 - shown[t] * shown[t])
-        dz[t] = np.concatenate([dc * g * i * (1 - i), dc * cells[t] * f * (1 - f), dc * i * (1 - g * g),
-                                dh * shown[t] * o * (1 - o)], axis=1)       # 4 of (N, H) -> (N, 4H)
-        dh = dz[t] @ W_hh                                                   # (N, 4H) @ (4H, H) -> (N, H)
+        i, f, g, o = np.split(gates[:, t], 4, axis=1)                       # (B, H, n) each
+        dh = dh + dstates[:, t]
+        dc = dc + dh * o * (1 - shown[:, t] * shown[:, t])
+        dz[:, t] = np.concatenate([dc * g * i * (1 - i), dc * cells[:, t] * f * (1 - f), dc * i * (1 - g * g),
+                                   dh * shown[:, t] * o * (1 - o)], axis=1)                     # 4 (B, H, n) -> (B, 4H, n)
+        dh = W_hh.T @ dz[:, t]                                              # (H, 4H) @ (B, 4H, n) -> (B, H, n)
         dc = dc * f
-    return dz, dh, dc
+    dx, dh0, dc0 = to_rows(W_ih.T @ dz, N), to_rows(dh[:, None], N)[:, 0], to_rows(dc[:, None], N)[:, 0]
+    dW_ih = np.einsum("btkn,btdn->kd", dz, inputs)
+    dW_hh = np.einsum("btkn,bthn->kh", dz, states[:, :T])
+    return dx, dh0, dc0, dW_ih, dW_hh, dz.sum((0, 1, 3))                    # (B, T, 4H, n) -> (4H,)
 
 
 @lstm_backward.numba(parallel=True, fastmath={"contract"})
-def _(gates, cells, shown, W_hh, dstates):
-    T, N, H = shown.shape
-    dz = np.empty_like(gates)
-    dh, dc = np.zeros((N, H), gates.dtype), dstates[T].copy()
-    one = gates.dtype.type(1)
-    for block in prange((N + BLOCK - 1) // BLOCK):
-        start = block * BLOCK
-        stop = min(start + BLOCK, N)
+def _(dy, inputs, gates, states, cells, shown, W_ih, W_hh):
+    N, T, D, H = len(dy), dy.shape[1] - 1, inputs.shape[2], dy.shape[2]
+    B, n = blocks(N)
+    dtype = gates.dtype
+    dx, dh0, dc0 = np.empty((N, T, D), dtype), np.empty((N, H), dtype), np.empty((N, H), dtype)
+    dW_ih, dW_hh = np.zeros((B, 4 * H * D), dtype), np.zeros((B, 4 * H * H), dtype)             # a part for each block
+    db, size = np.zeros((B, 4 * H * n), dtype), H * n
+    one, back, back_x = dtype.type(1), W_hh.T.copy(), W_ih.T.copy()
+    for k in prange(B):
+        start, stop = k * n, min(k * n + n, N)
+        dh, dc, dz, d = np.zeros((H, n), dtype), np.zeros((H, n), dtype), np.empty((4 * H, n), dtype), np.empty(size, dtype)
+        new_ih, new_hh, dxt = np.empty((4 * H, D), dtype), np.empty((4 * H, H), dtype), np.empty((D, n), dtype)
+        a, c, u, add_ih, add_hh = dh.reshape(-1), dc.reshape(-1), dz.reshape(-1), new_ih.reshape(-1), new_hh.reshape(-1)
+        sum_ih, sum_hh, sum_b = dW_ih[k], dW_hh[k], db[k]
+        for m in range(start, stop):
+            for j in range(H):
+                dc[j, m - start] = dy[m, T, j]
         for t in range(T - 1, -1, -1):
-            for n in range(start, stop):
+            for m in range(start, stop):
                 for j in range(H):
-                    i, f = gates[t, n, j], gates[t, n, H + j]
-                    g, o, show = gates[t, n, 2 * H + j], gates[t, n, 3 * H + j], shown[t, n, j]
-                    a = dh[n, j] + dstates[t, n, j]
-                    b = dc[n, j] + a * o * (one - show * show)
-                    dz[t, n, j] = b * g * i * (one - i)
-                    dz[t, n, H + j] = b * cells[t, n, j] * f * (one - f)
-                    dz[t, n, 2 * H + j] = b * i * (one - g * g)
-                    dz[t, n, 3 * H + j] = a * show * o * (one - o)
-                    dc[n, j] = b * f
-            np.dot(dz[t, start:stop], W_hh, dh[start:stop])                 # (n, 4H) @ (4H, H) -> (n, H)
-    return dz, dh, dc
+                    dh[j, m - start] += dy[m, t, j]
+            z, show, old = gates[k, t].reshape(-1), shown[k, t].reshape(-1), cells[k, t].reshape(-1)
+            for e in range(size):                           # one quantity a loop: with more the compiler gives up on SIMD
+                d[e] = c[e] + a[e] * z[3 * size + e] * (one - show[e] * show[e])
+            for e in range(size):
+                u[e] = d[e] * z[2 * size + e] * z[e] * (one - z[e])
+            for e in range(size):
+                u[size + e] = d[e] * old[e] * z[size + e] * (one - z[size + e])
+            for e in range(size):
+                u[2 * size + e] = d[e] * z[e] * (one - z[2 * size + e] * z[2 * size + e])
+            for e in range(size):
+                u[3 * size + e] = a[e] * show[e] * z[3 * size + e] * (one - z[3 * size + e])
+            for e in range(size):
+                c[e] = d[e] * z[size + e]
+            np.dot(back, dz, dh)                                            # (H, 4H) @ (4H, n) -> (H, n)
+            np.dot(dz, states[k, t].T, new_hh)                              # (4H, n) @ (n, H) -> (4H, H)
+            np.dot(dz, inputs[k, t].T, new_ih)                              # (4H, n) @ (n, D) -> (4H, D)
+            np.dot(back_x, dz, dxt)                                         # (D, 4H) @ (4H, n) -> (D, n)
+            for e in range(len(sum_hh)):
+                sum_hh[e] += add_hh[e]
+            for e in range(len(sum_ih)):
+                sum_ih[e] += add_ih[e]
+            for e in range(4 * size):
+                sum_b[e] += u[e]
+            for m in range(start, stop):
+                for j in range(D):
+                    dx[m, t, j] = dxt[j, m - start]
+        for m in range(start, stop):
+            for j in range(H):
+                dh0[m, j], dc0[m, j] = dh[j, m - start], dc[j, m - start]
+    return (dx, dh0, dc0, dW_ih.sum(0).reshape(4 * H, D), dW_hh.sum(0).reshape(4 * H, H),
+            db.reshape(B, 4 * H, n).sum(0).sum(1))
+
+
+@helper
+def blocks(N):
+    """(B, n): N examples in B blocks of n ≤ BLOCK, as even as can be; the last may have columns of zeros."""
+    B = max((N + BLOCK - 1) // BLOCK, 1)
+    return B, max((N + B - 1) // B, 1)
+
+
+def to_columns(a, B, n):
+    """(N, T, K) -> (B, T, K, n)."""
+    padded = np.concatenate([a, np.zeros((B * n - len(a), *a.shape[1:]), a.dtype)])
+    return padded.reshape(B, n, *a.shape[1:]).transpose(0, 2, 3, 1).copy()
+
+
+def to_rows(a, N):
+    """(B, T, K, n) -> (N, T, K)."""
+    B, T, K, n = a.shape
+    return a.transpose(0, 3, 1, 2).reshape(B * n, T, K)[:N]

@@ -104,22 +104,18 @@ def _(g, x, h0, W_ih, W_hh, b_ih, b_hh, saved):
 @op(shapes="(n,t,d),(n,h),(n,h),(k,d),(k,h),(k),(k)->(n,t,h)")
 def lstm(x, h0, c0, W_ih, W_hh, b_ih, b_hh):
     """`lstm_steps` of a whole sequence. x (N, T, D), h0, c0 (N, H) -> h_1 ... h_T, c_T (N, T + 1, H)."""
-    x = time_first(x)
-    z = from_inputs(x, W_ih, b_ih + b_hh, h0, c0, W_hh)
     with one_blas_thread(is_large(W_hh)):
-        states, cells, shown = kernels.lstm_forward(z, dense(h0), dense(c0), dense(W_hh))
-    return saved(states[1:].swapaxes(0, 1), (x, z, states, cells, shown))           # (T + 1, N, H) -> (N, T + 1, H)
+        y, *memory = kernels.lstm_forward(*map(dense, (x, h0, c0, W_ih, W_hh, b_ih + b_hh)))
+    return saved(y, memory)
 
 
 @lstm.vjp
 def _(g, x, h0, c0, W_ih, W_hh, b_ih, b_hh, saved):
     if isinstance(g, Tensor):
         return reference_vjp(lstm_steps, g, x, h0, c0, W_ih, W_hh, b_ih, b_hh)
-    x, gates, states, cells, shown = saved
     with one_blas_thread(is_large(W_hh)):
-        dz, dh0, dc0 = kernels.lstm_backward(gates, cells, shown, dense(W_hh), time_first(g))
-    db = column_sums(dz)
-    return lambda: to_inputs(dz, W_ih), dh0, dc0, lambda: product(dz, x), lambda: product(dz, states[:-2]), db, db
+        *gradients, db = kernels.lstm_backward(dense(g), *saved, dense(W_ih), dense(W_hh))
+    return *gradients, db, db
 
 
 dense = np.ascontiguousarray            # a kernel is compiled anew for every memory layout: one will do
