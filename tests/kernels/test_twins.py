@@ -44,7 +44,7 @@ gru_forward = sequences(3, lambda N, H: (3 * H, H), lambda N, H: 3 * H)
 
 def lstm_forward(rng, dtype):
     N, T, D, H = (int(rng.integers(low, high)) for low, high in ((0, 70), (0, 5), (1, 4), (1, 5)))
-    shapes = (N, T, D), (N, H), (N, H), (4 * H, D), (4 * H, H), (4 * H,)
+    shapes = (N, T, D), (N, H), (N, H), (4 * H, H + D + 1)
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
 
 
@@ -61,9 +61,9 @@ def gru_backward(rng, dtype):
 
 
 def lstm_backward(rng, dtype):
-    x, h0, c0, W_ih, W_hh, b = lstm_forward(rng, dtype)
-    y, *memory = recurrent.lstm_forward.reference(x, h0, c0, W_ih, W_hh, b)
-    return rng.standard_normal(y.shape).astype(dtype), *memory, W_ih, W_hh
+    x, h0, c0, W = lstm_forward(rng, dtype)
+    y, *memory = recurrent.lstm_forward.reference(x, h0, c0, W)
+    return rng.standard_normal(y.shape).astype(dtype), *memory, W
 
 
 CASES = {**{f"tinynn.kernels.recurrent.{f.__name__}": f for f in (rnn_backward, gru_backward, lstm_backward)},

@@ -204,7 +204,8 @@ def _(gates, h, v_n, W_hh, dh):
 
 # --- long short-term memory (LSTM; Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000) -----------
 #
-#     z = W_ih x_t + W_hh h_(t−1) + b             (4H,), in the order i (input), f (forget), g (candidate), o (output)
+#     z = W s_t,  s_t = (h_(t−1), x_t, 1)         W = (W_hh, W_ih, b): (4H, S), S = H + D + 1; z (4H,), in the order
+#                                                 i (input), f (forget), g (candidate), o (output)
 #     i, f, o = σ(z_i), σ(z_f), σ(z_o);  g = tanh(z_g)
 #     c_t = f c_(t−1) + i g                       the cell: kept, forgotten, written
 #     h_t = o tanh(c_t)                           what is shown of it
@@ -213,68 +214,57 @@ def _(gates, h, v_n, W_hh, dh):
 # the shape (B, T, ·, n): each gate of a step is one run of memory, and threads share out the blocks.
 
 @kernel
-def lstm_forward(x, h0, c0, W_ih, W_hh, b):
-    """All steps. x (N, T, D), h0, c0 (N, H), W_ih (4H, D), W_hh (4H, H), b (4H,).
+def lstm_forward(x, h0, c0, W):
+    """All steps. x (N, T, D), h0, c0 (N, H), W (4H, S).
 
-    Returns y (N, T + 1, H): h_1 ... h_T, then c_T (an op has one value); and for the way back inputs (B, T, D, n), gates
-    (B, T, 4H, n), states and cells (B, T + 1, H, n), from h_0 and c_0 on, and shown (B, T, H, n): tanh(c_1) ... tanh(c_T).
+    Returns y (N, T + 1, H): h_1 ... h_T, then c_T (an op has one value); and for the way back s (B, T + 1, S, n): s_1 ...,
+    and of s_(T+1) only h_T; gates (B, T, 4H, n), cells (B, T + 1, H, n): c_0 ... c_T, and shown (B, T, H, n): tanh(c_t).
     """
-    N, T, D = x.shape
-    H = h0.shape[1]
+    (N, T, D), H = x.shape, h0.shape[1]
     B, n = blocks(N)
-    inputs = to_columns(x, B, n)                                            # (N, T, D) -> (B, T, D, n)
-    states, cells = np.zeros((2, B, T + 1, H, n), W_hh.dtype)
-    states[:, 0], cells[:, 0] = (to_columns(a[:, None], B, n)[:, 0] for a in (h0, c0))          # (N, H) -> (B, H, n)
-    gates, shown = W_ih @ inputs + b[:, None], np.zeros((B, T, H, n), W_hh.dtype)               # (B, T, 4H, n), ...
+    s, gates = np.ones((B, T + 1, H + D + 1, n), W.dtype), np.empty((B, T, 4 * H, n), W.dtype)
+    cells, shown = np.empty((B, T + 1, H, n), W.dtype), np.empty((B, T, H, n), W.dtype)
+    s[:, 0, :H], cells[:, 0] = (to_columns(a[:, None], B, n)[:, 0] for a in (h0, c0))           # (N, H) -> (B, H, n)
+    s[:, :T, H:-1], s[:, T, H:] = to_columns(x, B, n), 0                    # (N, T, D) -> (B, T, D, n)
     for t in range(T):
-        z = gates[:, t]
-        z += W_hh @ states[:, t]                                            # (4H, H) @ (B, H, n) -> (B, 4H, n)
-        z[:, :2 * H] = 0.5 + 0.5 * np.tanh(0.5 * z[:, :2 * H])              # σ(a) = (1 + tanh(a/2))/2, safe for any a
-        z[:, 2 * H:3 * H] = np.tanh(z[:, 2 * H:3 * H])
-        z[:, 3 * H:] = 0.5 + 0.5 * np.tanh(0.5 * z[:, 3 * H:])
-        i, f, g, o = np.split(z, 4, axis=1)                                 # (B, H, n) each
+        z = W @ s[:, t]                                                     # (4H, S) @ (B, S, n) -> (B, 4H, n)
+        i, f, o = (0.5 + 0.5 * np.tanh(0.5 * z[:, k * H:(k + 1) * H]) for k in (0, 1, 3))       # σ(a) = (1 + tanh(a/2))/2
+        g = np.tanh(z[:, 2 * H:3 * H])
         cells[:, t + 1] = f * cells[:, t] + i * g
         shown[:, t] = np.tanh(cells[:, t + 1])
-        states[:, t + 1] = o * shown[:, t]
-    y = np.concatenate([states[:, 1:], cells[:, T:]], axis=1)               # (B, T + 1, H, n)
-    return to_rows(y, N), inputs, gates, states, cells, shown
+        s[:, t + 1, :H] = o * shown[:, t]
+        gates[:, t] = np.concatenate([i, f, g, o], axis=1)                  # 4 of (B, H, n) -> (B, 4H, n)
+    y = np.concatenate([s[:, 1:, :H], cells[:, T:]], axis=1)                # (B, T + 1, H, n)
+    return to_rows(y, N), s, gates, cells, shown
 
 
 @lstm_forward.numba(parallel=True, fastmath={"contract"})
-def _(x, h0, c0, W_ih, W_hh, b):
+def _(x, h0, c0, W):
     N, T, D = x.shape
     H = h0.shape[1]
     B, n = blocks(N)
-    dtype = W_hh.dtype
-    y, inputs = np.empty((N, T + 1, H), dtype), np.zeros((B, T, D, n), dtype)
-    states, cells = np.zeros((B, T + 1, H, n), dtype), np.zeros((B, T + 1, H, n), dtype)
-    gates, shown = np.empty((B, T, 4 * H, n), dtype), np.empty((B, T, H, n), dtype)
-    half, size = dtype.type(0.5), H * n
-    W_in, W_back, bias = W_ih.copy(), W_hh.copy(), b.copy()                 # σ(a) = ½ + ½ tanh(½a), but for g
+    dtype, half, size = W.dtype, W.dtype.type(0.5), H * n
+    y, s, gates = np.empty((N, T + 1, H), dtype), np.zeros((B, T + 1, H + D + 1, n), dtype), np.empty((B, T, 4 * H, n), dtype)
+    cells, shown = np.zeros((B, T + 1, H, n), dtype), np.empty((B, T, H, n), dtype)
+    halved = W.copy()                                                       # σ(a) = ½ + ½ tanh(½a), but tanh(a) for g
     for r in range(4 * H):
         if r < 2 * H or r >= 3 * H:
-            W_in[r] *= half
-            W_back[r] *= half
-            bias[r] *= half
+            halved[r] *= half
     for k in prange(B):
         start, stop = k * n, min(k * n + n, N)
+        for t in range(T):
+            for m in range(start, stop):
+                for j in range(D):
+                    s[k, t, H + j, m - start] = x[m, t, j]
+            for e in range(n):
+                s[k, t, H + D, e] = 1
         for m in range(start, stop):
             for j in range(H):
-                states[k, 0, j, m - start], cells[k, 0, j, m - start] = h0[m, j], c0[m, j]
-            for t in range(T):
-                for j in range(D):
-                    inputs[k, t, j, m - start] = x[m, t, j]
-        from_input, constant = np.empty((4 * H, n), dtype), np.empty((4 * H, n), dtype)
-        for r in range(4 * H):
-            constant[r] = bias[r]
-        new, add = from_input.reshape(-1), constant.reshape(-1)
+                s[k, 0, j, m - start], cells[k, 0, j, m - start] = h0[m, j], c0[m, j]
         for t in range(T):
-            np.dot(W_in, inputs[k, t], from_input)                          # (4H, D) @ (D, n) -> (4H, n)
-            np.dot(W_back, states[k, t], gates[k, t])                       # (4H, H) @ (H, n) -> (4H, n)
-            z, old, cell = gates[k, t].reshape(-1), cells[k, t].reshape(-1), cells[k, t + 1].reshape(-1)
-            show, h = shown[k, t].reshape(-1), states[k, t + 1].reshape(-1)
-            for e in range(4 * size):
-                z[e] += new[e] + add[e]
+            np.dot(halved, s[k, t], gates[k, t])                            # (4H, S) @ (S, n) -> (4H, n)
+            z, show, h = gates[k, t].reshape(-1), shown[k, t].reshape(-1), s[k, t + 1].reshape(-1)
+            old, cell = cells[k, t].reshape(-1), cells[k, t + 1].reshape(-1)
             tanh(z)
             for e in range(2 * size):
                 z[e] = half + half * z[e]
@@ -289,63 +279,58 @@ def _(x, h0, c0, W_ih, W_hh, b):
                 h[e] = z[3 * size + e] * show[e]
             for m in range(start, stop):
                 for j in range(H):
-                    y[m, t, j] = states[k, t + 1, j, m - start]
+                    y[m, t, j] = s[k, t + 1, j, m - start]
         for m in range(start, stop):
             for j in range(H):
                 y[m, T, j] = cells[k, T, j, m - start]
-    return y, inputs, gates, states, cells, shown
+    return y, s, gates, cells, shown
 
 
 @kernel
-def lstm_backward(dy, inputs, gates, states, cells, shown, W_ih, W_hh):
-    """BPTT. dy (N, T + 1, H): dL/dy; the rest from lstm_forward.
+def lstm_backward(dy, s, gates, cells, shown, W):
+    """BPTT. dy (N, T + 1, H): dL/dy; the rest from lstm_forward. Returns dL/d of x (N, T, D), h0, c0 (N, H), W (4H, S).
 
-    Returns dL/d of x (N, T, D), h0, c0 (N, H), W_ih (4H, D), W_hh (4H, H), b (4H,).
-
-        dh = dL/dh_t + W_hhᵀ dz_(t+1)               from outside, and from the next step
+        (dh, dx_t, ·) = Wᵀ dz_t                     what step t passes back to h_(t−1), to which dL/dh_(t−1) is added
         dc = dc_(t+1) f_(t+1) + dh o (1 − tanh²c)
         dz_i = dc g i(1 − i),  dz_f = dc c_(t−1) f(1 − f),  dz_g = dc i (1 − g²),  dz_o = dh tanh(c) o(1 − o)
+        dW = Σ_t dz_t s_tᵀ
     """
-    N, T = len(dy), dy.shape[1] - 1
+    N, T, H = len(dy), dy.shape[1] - 1, dy.shape[2]
     B, n = blocks(N)
-    dstates, dz = to_columns(dy, B, n), np.empty_like(gates)                # (B, T + 1, H, n), (B, T, 4H, n)
-    dh, dc = np.zeros_like(states[:, 0]), dstates[:, T]                     # (B, H, n)
+    outside, dz, ds = to_columns(dy, B, n), np.empty_like(gates), np.zeros_like(s)
+    dc = outside[:, T]                                                      # (B, H, n)
     for t in reversed(range(T)):
         i, f, g, o = np.split(gates[:, t], 4, axis=1)                       # (B, H, n) each
-        dh = dh + dstates[:, t]
+        dh = ds[:, t + 1, :H] + outside[:, t]
         dc = dc + dh * o * (1 - shown[:, t] * shown[:, t])
         dz[:, t] = np.concatenate([dc * g * i * (1 - i), dc * cells[:, t] * f * (1 - f), dc * i * (1 - g * g),
                                    dh * shown[:, t] * o * (1 - o)], axis=1)                     # 4 (B, H, n) -> (B, 4H, n)
-        dh = W_hh.T @ dz[:, t]                                              # (H, 4H) @ (B, 4H, n) -> (B, H, n)
+        ds[:, t] = W.T @ dz[:, t]                                           # (S, 4H) @ (B, 4H, n) -> (B, S, n)
         dc = dc * f
-    dx, dh0, dc0 = to_rows(W_ih.T @ dz, N), to_rows(dh[:, None], N)[:, 0], to_rows(dc[:, None], N)[:, 0]
-    dW_ih = np.einsum("btkn,btdn->kd", dz, inputs)
-    dW_hh = np.einsum("btkn,bthn->kh", dz, states[:, :T])
-    return dx, dh0, dc0, dW_ih, dW_hh, dz.sum((0, 1, 3))                    # (B, T, 4H, n) -> (4H,)
+    dW = np.einsum("btkn,btsn->ks", dz, s[:, :T])
+    return to_rows(ds[:, :T, H:-1], N), to_rows(ds[:, :1, :H], N)[:, 0], to_rows(dc[:, None], N)[:, 0], dW
 
 
 @lstm_backward.numba(parallel=True, fastmath={"contract"})
-def _(dy, inputs, gates, states, cells, shown, W_ih, W_hh):
-    N, T, D, H = len(dy), dy.shape[1] - 1, inputs.shape[2], dy.shape[2]
+def _(dy, s, gates, cells, shown, W):
+    N, T, H = len(dy), dy.shape[1] - 1, dy.shape[2]
+    S = W.shape[1]
     B, n = blocks(N)
-    dtype = gates.dtype
-    dx, dh0, dc0 = np.empty((N, T, D), dtype), np.empty((N, H), dtype), np.empty((N, H), dtype)
-    dW_ih, dW_hh = np.zeros((B, 4 * H * D), dtype), np.zeros((B, 4 * H * H), dtype)             # a part for each block
-    db, size = np.zeros((B, 4 * H * n), dtype), H * n
-    one, back, back_x = dtype.type(1), W_hh.T.copy(), W_ih.T.copy()
+    dtype, one, size, back = W.dtype, W.dtype.type(1), H * n, W.T.copy()
+    dx, dh0, dc0 = np.empty((N, T, S - H - 1), dtype), np.empty((N, H), dtype), np.empty((N, H), dtype)
+    dW = np.zeros((B, 4 * H * S), dtype)                                    # a part for each block
     for k in prange(B):
         start, stop = k * n, min(k * n + n, N)
-        dh, dc, dz, d = np.zeros((H, n), dtype), np.zeros((H, n), dtype), np.empty((4 * H, n), dtype), np.empty(size, dtype)
-        new_ih, new_hh, dxt = np.empty((4 * H, D), dtype), np.empty((4 * H, H), dtype), np.empty((D, n), dtype)
-        a, c, u, add_ih, add_hh = dh.reshape(-1), dc.reshape(-1), dz.reshape(-1), new_ih.reshape(-1), new_hh.reshape(-1)
-        sum_ih, sum_hh, sum_b = dW_ih[k], dW_hh[k], db[k]
+        ds, dc, dz, d = np.zeros((S, n), dtype), np.zeros((H, n), dtype), np.empty((4 * H, n), dtype), np.empty(size, dtype)
+        step_dW = np.empty((4 * H, S), dtype)
+        a, c, u, total, add = ds.reshape(-1), dc.reshape(-1), dz.reshape(-1), dW[k], step_dW.reshape(-1)
         for m in range(start, stop):
             for j in range(H):
                 dc[j, m - start] = dy[m, T, j]
         for t in range(T - 1, -1, -1):
             for m in range(start, stop):
                 for j in range(H):
-                    dh[j, m - start] += dy[m, t, j]
+                    ds[j, m - start] += dy[m, t, j]
             z, show, old = gates[k, t].reshape(-1), shown[k, t].reshape(-1), cells[k, t].reshape(-1)
             for e in range(size):                           # one quantity a loop: with more the compiler gives up on SIMD
                 d[e] = c[e] + a[e] * z[3 * size + e] * (one - show[e] * show[e])
@@ -359,24 +344,17 @@ def _(dy, inputs, gates, states, cells, shown, W_ih, W_hh):
                 u[3 * size + e] = a[e] * show[e] * z[3 * size + e] * (one - z[3 * size + e])
             for e in range(size):
                 c[e] = d[e] * z[size + e]
-            np.dot(back, dz, dh)                                            # (H, 4H) @ (4H, n) -> (H, n)
-            np.dot(dz, states[k, t].T, new_hh)                              # (4H, n) @ (n, H) -> (4H, H)
-            np.dot(dz, inputs[k, t].T, new_ih)                              # (4H, n) @ (n, D) -> (4H, D)
-            np.dot(back_x, dz, dxt)                                         # (D, 4H) @ (4H, n) -> (D, n)
-            for e in range(len(sum_hh)):
-                sum_hh[e] += add_hh[e]
-            for e in range(len(sum_ih)):
-                sum_ih[e] += add_ih[e]
-            for e in range(4 * size):
-                sum_b[e] += u[e]
+            np.dot(back, dz, ds)                                            # (S, 4H) @ (4H, n) -> (S, n)
+            np.dot(dz, s[k, t].T, step_dW)                                  # (4H, n) @ (n, S) -> (4H, S)
+            for e in range(len(add)):
+                total[e] += add[e]
             for m in range(start, stop):
-                for j in range(D):
-                    dx[m, t, j] = dxt[j, m - start]
+                for j in range(S - H - 1):
+                    dx[m, t, j] = ds[H + j, m - start]
         for m in range(start, stop):
             for j in range(H):
-                dh0[m, j], dc0[m, j] = dh[j, m - start], dc[j, m - start]
-    return (dx, dh0, dc0, dW_ih.sum(0).reshape(4 * H, D), dW_hh.sum(0).reshape(4 * H, H),
-            db.reshape(B, 4 * H, n).sum(0).sum(1))
+                dh0[m, j], dc0[m, j] = ds[j, m - start], dc[j, m - start]
+    return dx, dh0, dc0, dW.sum(0).reshape(4 * H, S)
 
 
 @helper

@@ -63,8 +63,8 @@ def lstm_steps(x, h, c, W_ih, W_hh, b_ih, b_hh):
 def rnn(x, h0, W_ih, W_hh, b_ih, b_hh):
     """`rnn_steps` of a whole sequence. x (N, T, D), h0 (N, H) -> h_1 ... h_T (N, T, H)."""
     x = time_first(x)
-    z = from_inputs(x, W_ih, b_ih + b_hh, h0, W_hh)
-    with one_blas_thread(is_large(W_hh)):
+    with one_blas_thread():
+        z = from_inputs(x, W_ih, b_ih + b_hh, h0, W_hh)
         h = kernels.rnn_forward(z, dense(h0), dense(W_hh))
     return saved(h[1:].swapaxes(0, 1), (x, h))                                      # (T, N, H) -> (N, T, H)
 
@@ -74,18 +74,18 @@ def _(g, x, h0, W_ih, W_hh, b_ih, b_hh, saved):
     if isinstance(g, Tensor):
         return reference_vjp(rnn_steps, g, x, h0, W_ih, W_hh, b_ih, b_hh)
     x, h = saved
-    with one_blas_thread(is_large(W_hh)):
+    with one_blas_thread():
         dz, dh0 = kernels.rnn_backward(h, dense(W_hh), time_first(g))
-    db = column_sums(dz)
-    return lambda: to_inputs(dz, W_ih), dh0, lambda: product(dz, x), lambda: product(dz, h[:-1]), db, db
+        db = column_sums(dz)
+        return to_inputs(dz, W_ih), dh0, product(dz, x), product(dz, h[:-1]), db, db
 
 
 @op(shapes="(n,t,d),(n,h),(k,d),(k,h),(k),(k)->(n,t,h)")
 def gru(x, h0, W_ih, W_hh, b_ih, b_hh):
     """`gru_steps` of a whole sequence. x (N, T, D), h0 (N, H) -> h_1 ... h_T (N, T, H)."""
     x = time_first(x)
-    u = from_inputs(x, W_ih, b_ih, h0, W_hh)
-    with one_blas_thread(is_large(W_hh)):
+    with one_blas_thread():
+        u = from_inputs(x, W_ih, b_ih, h0, W_hh)
         h, v_n = kernels.gru_forward(u, dense(h0), dense(W_hh), dense(b_hh))
     return saved(h[1:].swapaxes(0, 1), (x, u, h, v_n))                              # (T, N, H) -> (N, T, H)
 
@@ -95,17 +95,16 @@ def _(g, x, h0, W_ih, W_hh, b_ih, b_hh, saved):
     if isinstance(g, Tensor):
         return reference_vjp(gru_steps, g, x, h0, W_ih, W_hh, b_ih, b_hh)
     x, gates, h, v_n = saved
-    with one_blas_thread(is_large(W_hh)):
+    with one_blas_thread():
         du, dv, dh0 = kernels.gru_backward(gates, h, v_n, dense(W_hh), time_first(g))
-    return (lambda: to_inputs(du, W_ih), dh0, lambda: product(du, x), lambda: product(dv, h[:-1]),
-            lambda: column_sums(du), lambda: column_sums(dv))
+        return to_inputs(du, W_ih), dh0, product(du, x), product(dv, h[:-1]), column_sums(du), column_sums(dv)
 
 
 @op(shapes="(n,t,d),(n,h),(n,h),(k,d),(k,h),(k),(k)->(n,t,h)")
 def lstm(x, h0, c0, W_ih, W_hh, b_ih, b_hh):
     """`lstm_steps` of a whole sequence. x (N, T, D), h0, c0 (N, H) -> h_1 ... h_T, c_T (N, T + 1, H)."""
-    with one_blas_thread(is_large(W_hh)):
-        y, *memory = kernels.lstm_forward(*map(dense, (x, h0, c0, W_ih, W_hh, b_ih + b_hh)))
+    with one_blas_thread():
+        y, *memory = kernels.lstm_forward(*map(dense, (x, h0, c0)), side_by_side(W_hh, W_ih, b_ih + b_hh))
     return saved(y, memory)
 
 
@@ -113,9 +112,15 @@ def lstm(x, h0, c0, W_ih, W_hh, b_ih, b_hh):
 def _(g, x, h0, c0, W_ih, W_hh, b_ih, b_hh, saved):
     if isinstance(g, Tensor):
         return reference_vjp(lstm_steps, g, x, h0, c0, W_ih, W_hh, b_ih, b_hh)
-    with one_blas_thread(is_large(W_hh)):
-        *gradients, db = kernels.lstm_backward(dense(g), *saved, dense(W_ih), dense(W_hh))
-    return *gradients, db, db
+    with one_blas_thread():
+        dx, dh0, dc0, dW = kernels.lstm_backward(dense(g), *saved, side_by_side(W_hh, W_ih, b_ih + b_hh))
+    H = h0.shape[1]
+    return dx, dh0, dc0, dW[:, H:-1], dW[:, :H], dW[:, -1], dW[:, -1]
+
+
+def side_by_side(W_hh, W_ih, b):
+    """All parameters as one matrix: (4H, H), (4H, D), (4H,) -> (4H, H + D + 1)."""
+    return np.concatenate([W_hh, W_ih, b[:, None]], axis=1)
 
 
 dense = np.ascontiguousarray            # a kernel is compiled anew for every memory layout: one will do
@@ -150,8 +155,3 @@ def column_sums(dz):
     """(T, N, K) -> (K,); a product with ones is four times as fast as sum."""
     T, N, K = dz.shape
     return np.dot(np.ones(T * N, dz.dtype), dz.reshape(T * N, K))
-
-
-def is_large(W_hh) -> bool:
-    """Is one step's product so large that BLAS would use threads of its own?"""
-    return W_hh.size * kernels.BLOCK > 1 << 18

@@ -147,7 +147,8 @@ def concatenate(xs, axis=0):
 
 def stack(xs, axis=0):
     """The arrays or Tensors of a list, all of one shape, along a new axis."""
-    return concatenate([expand_dims(x, axis) for x in xs], axis)
+    xs = [expand_dims(x, axis) for x in xs]
+    return xs[0] if len(xs) == 1 else concatenate(xs, axis)
 
 
 @op(shapes="(n)->(m)")
