@@ -8,10 +8,11 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from . import recurrent, workloads
 from .growth import draw
 from .timing import compare
-from .workloads import TABLE
 
+TABLE = workloads.TABLE + recurrent.TABLE
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax")
 
 
