@@ -46,7 +46,7 @@ def draw_forecasts(card, laser, forecasts, colours):
         ax.plot(t, middle, color=colours[name], label="their median")
         ax.plot(t, laser.test, "k.-", lw=0.8, ms=4, label="the laser")
         score = np.median(nmse(laser.test, forecasts[name]))
-        ax.set(title=f"{name.capitalize()}: NMSE {score:.3f}", ylabel="intensity (8-bit units)")
+        ax.set(title=f"{name[0].upper() + name[1:]}: NMSE {score:.3f}", ylabel="intensity (8-bit units)")
         ax.legend(ncols=3, loc="upper right")
     axes[-1, 0].set(xlabel="t (steps)", ylim=(-10, 330), yticks=range(0, 300, 50))
     card.add_figure(fig, "forecast", f"The {len(t)} values after the training values, and closed-loop forecasts: median and "

@@ -38,7 +38,7 @@ class LSTMConfig(Config):
     units: int = 30
     lag: int = 30
     epochs: int = 300
-    batch: int = 64
+    batch: int = 16
     rate: float = 0.005
     drop: float = 0.2
     drop_epoch: int = 150

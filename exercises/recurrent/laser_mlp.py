@@ -49,7 +49,7 @@ class LaserConfig(Config):
     units: int = 20
     lag: int = 30
     br_epochs: int = 600
-    networks: int = 8
+    networks: int = 5
     runs: int = 10
     collapse: tuple = (544, 644)
     last: tuple = (900, 1000)
