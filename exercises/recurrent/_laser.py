@@ -6,13 +6,9 @@ from tinynn.train import forecast, nmse
 
 
 class Laser:
-    """The series, scaled to [−1, 1] by its training values, and closed-loop forecasts of it in the laser's units.
+    """The series, scaled to [−1, 1] by its training values, and closed-loop forecasts of it in the laser's units."""
 
-    recurrent: the models take sequences (M, lag, 1), see tinynn.train.forecast.
-    """
-
-    def __init__(self, data, recurrent=False):
-        self.recurrent = recurrent
+    def __init__(self, data):
         self.train, self.test = data.x_train, data.x_test
         self.scale = MapMinMax.fit(self.train)
         self.series = self.scale(self.train)
@@ -22,7 +18,7 @@ class Laser:
         start = len(self.train) if start is None else start
         steps = len(self.test) if stop is None else stop - start
         low, high = (-1, 1) if clip else (None, None)
-        y = forecast(model, self.series[None, start - lag:start], steps, low, high, self.recurrent)
+        y = forecast(model, self.series[None, start - lag:start], steps, low, high)
         return self.scale.inverse(y[0])                         # (1, steps) -> (steps,)
 
     def validate(self, model, lag, block) -> float:
