@@ -57,7 +57,7 @@ class LSTMConfig(Config):
     table_runs: int = 5
 
 
-CONFIG = LSTMConfig(takes="6 min")
+CONFIG = LSTMConfig(takes="3 min")
 QUICK = LSTMConfig(takes="8 s", quick=True, units=8, lag=10, epochs=20, drop_epoch=10, runs=2, networks=2, table_units=(4,),
                    table_lags=(5, 10), table_runs=1)
 
