@@ -16,20 +16,18 @@ def recall_asynchronously(W, b, states, orders, saturating, tolerance):
     S if in the last sweep one still did.
     """
     sweeps = np.full(len(states), len(orders))
-    active = np.arange(len(states))                                     # the states that still move
     for s, order in enumerate(orders):
-        x, moved = states[active], np.zeros(len(active))                # (A, N), (A,)
+        before = states.copy()
         for i in order:
-            field = x @ W[i] + b[i]                                     # (A, N) @ (N,) -> (A,)
+            field = states @ W[i] + b[i]                                # (M, N) @ (N,) -> (M,)
             if saturating:
-                new = np.clip(field, -1, 1)
+                states[:, i] = np.clip(field, -1, 1)
             else:
-                new = np.where(np.abs(field) < TIE, x[:, i], np.sign(field))
-            np.maximum(moved, np.abs(new - x[:, i]), out=moved)
-            x[:, i] = new
-        states[active] = x
-        sweeps[active[moved <= tolerance]] = s
-        active = active[moved > tolerance]
+                states[:, i] = np.where(np.abs(field) < TIE, states[:, i], np.sign(field))
+        settled = sweeps < s                                            # by an earlier sweep: they stay as they are
+        states[settled] = before[settled]
+        still = np.abs(states - before).max(axis=1, initial=0) <= tolerance
+        sweeps[still & ~settled] = s
     return sweeps
 
 
