@@ -22,7 +22,7 @@ import tinynn as tn
 from exercises.card import Card, Config
 from tinynn import nn, optim
 from tinynn.data import santa_fe_laser
-from tinynn.train import grid, horizon, mse, nmse, sweep, windows
+from tinynn.train import forecast, grid, horizon, mse, nmse, sweep, windows
 from tinynn.viz.style import COLOURS
 
 from ._laser import Laser, draw_forecasts, draw_horizon
@@ -80,7 +80,7 @@ class Feedforward(nn.Module):
     def __init__(self, n_in, units, rng):
         self.hidden, self.head = nn.Linear(n_in, units, rng=rng), nn.Linear(units, 1, rng=rng)
 
-    def forward(self, x, state=None):
+    def forward(self, x, state=()):
         return self.head(tn.tanh(self.hidden(x))), state        # (M, T, n_in) -> (M, T, units) -> (M, T, 1)
 
 
@@ -113,15 +113,11 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
 def carry_on(model, x, window, forgets, steps) -> np.ndarray:
     """The next values, in closed loop, (steps,): from the state in which the training sequence x (1, n, lag) has left the
     network; if it forgets, from a state of zeros and the window (lag,) alone."""
-    values = []
+    if forgets:
+        return forecast(lambda x: model(x)[0][:, -1], window[None], steps, -1, 1, recurrent=True)[0]
     with tn.no_grad():
         _, state = model(x)
-        for _ in range(steps):
-            now = window.astype(np.float32)
-            output, state = model(now[None, :, None]) if forgets else model(now[None, None], state)
-            values.append(np.clip(output.numpy()[0, -1, 0], -1, 1))
-            window = np.append(window[1:], values[-1])
-    return np.array(values)
+    return forecast(model, window[None], steps, -1, 1, state=state)[0]              # (1, steps) -> (steps,)
 
 
 def run(config: LSTMConfig) -> Card:

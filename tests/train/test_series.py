@@ -58,6 +58,15 @@ def test_a_recurrent_model_gets_sequences_of_one_feature():
     assert np.array_equal(forecast(last_plus_one, x[[0, 10]], 2, recurrent=True), [[5, 6], [15, 16]])
 
 
+def test_a_state_is_carried_from_step_to_step():
+    """Each window is one step of a longer sequence; this "model" adds its state, the number of steps so far."""
+    def model(x, state):
+        assert x.shape == (2, 1, 3)
+        return x[:, :, -1:] + state, state + 1
+    start = np.array([[0, 0, 1], [0, 0, 2]])
+    assert np.array_equal(forecast(model, start, 3, state=10), [[11, 22, 34], [12, 23, 35]])
+
+
 def test_a_module_forecasts_in_evaluation_mode_without_a_graph():
     model = nn.Sequential(nn.Linear(3, 1, bias=False), nn.Dropout(0.9))
     model[0].weight.data = np.array([[0.0, -1.0, 2.0]])         # x_t = 2 x_{t-1} - x_{t-2}: continues every line

@@ -31,7 +31,7 @@ def windows(series, lag: int) -> tuple[np.ndarray, np.ndarray]:
     return np.lib.stride_tricks.sliding_window_view(series, lag)[:n].copy(), series[lag:].copy()      # (n, lag), (n,)
 
 
-def forecast(model, start, steps: int, low=None, high=None, recurrent=False) -> np.ndarray:
+def forecast(model, start, steps: int, low=None, high=None, recurrent=False, state=None) -> np.ndarray:
     """Closed loop: predict a value, append it to the window, drop the oldest, and again; returns (M, steps).
 
     model: a Module or a function, in evaluation mode here; takes M windows (M, lag) and returns M values (M, 1).
@@ -40,6 +40,8 @@ def forecast(model, start, steps: int, low=None, high=None, recurrent=False) -> 
         not learned what to do outside the range of its training data, and a forecast that leaves it rarely returns.
         A forecast that blows up nevertheless ends in infinities or NaN.
     recurrent: True feeds the windows as sequences (M, lag, 1), each from a fresh state, as in training.
+    state: for a model that reads a window as *one* step of a longer sequence and carries its state from step to step, the
+        state before it reads `start`; model((M, 1, lag), state) returns (M, 1, 1) and the next state. Default: none.
     """
     window = as_finite_floats("forecast (start)", start)
     if window.ndim != 2 or 0 in window.shape:
@@ -55,7 +57,11 @@ def forecast(model, start, steps: int, low=None, high=None, recurrent=False) -> 
             module.training = False
         with no_grad(), np.errstate(over="ignore", invalid="ignore"):
             for _ in range(steps):
-                y = as_array(model(window[:, :, None] if recurrent else window))    # (M, lag) or (M, lag, 1) -> (M, 1)
+                if state is None:
+                    y = as_array(model(window[:, :, None] if recurrent else window))    # (M, lag) or (M, lag, 1) -> (M, 1)
+                else:
+                    y, state = model(window[:, None], state)                            # (M, 1, lag) -> (M, 1, 1)
+                    y = as_array(y)[:, 0]                                               # (M, 1, 1) -> (M, 1)
                 if y.shape != (M, 1):
                     raise ValueError(f"forecast: the model made {y.shape} of {M} windows; expected ({M}, 1), one value for "
                                      "each; of a recurrent layer's outputs, pass the last one to a Linear(units, 1)")
