@@ -200,6 +200,46 @@ for name, gates, states in (("rnn", 1, 1), ("gru", 3, 1), ("lstm", 4, 2)):
     case(f"tinynn.ops.recurrent.{name}")(recurrent(name, gates, states))
 
 
+def images(name, *groups):
+    """Convolutions: `groups` are the shapes of the arrays, of N, C, H, W, O, kh, kw, Ho, Wo; then come the settings."""
+    def draw_case(draw, dtype):
+        N, C, O, kh, kw, sh, sw = (draw(st.integers(low, 2)) for low in (0, 1, 1, 1, 1, 1, 1))
+        ph, pw, Ho, Wo = draw(st.integers(0, 1)), draw(st.integers(0, 1)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+        H, W = ((n - 1) * s + k - 2 * p + more for n, s, k, p, more in (
+            (Ho, sh, kh, ph, draw(st.integers(0, sh - 1))), (Wo, sw, kw, pw, draw(st.integers(0, sw - 1)))))
+        assume(H > 0 and W > 0)
+        of = {"N": N, "C": C, "H": H, "W": W, "O": O, "u": kh, "v": kw, "i": Ho, "j": Wo}
+        before = {"to_input": (H, W), "to_weight": (kh, kw)}.get(name, ())
+        op = registry[f"tinynn.ops.convolution.{name}"]
+        return (lambda *xs: op(*xs, *before, sh, sw, ph, pw),
+                [draw(testing.arrays(tuple(of[letter] for letter in group), dtype=dtype)) for group in groups])
+    return draw_case
+
+
+for name, groups in (("convolve", ("NCHW", "OCuv", "O")), ("to_input", ("NOij", "OCuv")), ("to_weight", ("NCHW", "NOij"))):
+    case(f"tinynn.ops.convolution.{name}")(images(name, *groups))
+
+
+def pooled(name):
+    """Pooling of planes of 3 × 4 and its transposes, which take what pooling makes."""
+    def draw_case(draw, dtype):
+        k, s = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+        how = k, k, s, s, p, p = k, k, s, s, *[draw(st.integers(0, k // 2))] * 2
+        large = draw(st.integers(0, 2)), draw(st.integers(1, 2)), 3, 4
+        small = *large[:2], (3 + 2 * p - k) // s + 1, (4 + 2 * p - k) // s + 1
+        op = registry[f"tinynn.ops.pooling.{name}"]
+        index = draw(npst.arrays(np.int32, small, elements=st.integers(0, 11)))
+        call, shape = {"largest": (lambda x: op(x, *how), large), "averages": (lambda x: op(x, *how), large),
+                       "spread": (lambda d: op(d, 3, 4, *how), small), "scatter": (lambda d: op(d, index, 3, 4), small),
+                       "gather": (lambda x: op(x, index), large)}[name]
+        return call, [draw(testing.arrays(shape, dtype=dtype))]
+    return draw_case
+
+
+for name in ("largest", "averages", "spread", "scatter", "gather"):
+    case(f"tinynn.ops.pooling.{name}")(pooled(name))
+
+
 @case("tinynn.ops.operators.astype")
 def _(draw, dtype):
     return lambda x: x.astype(x.dtype), [draw(testing.arrays(testing.shapes(), dtype=dtype))]

@@ -1,6 +1,7 @@
 """Layers, losses and initialisation. Read module.py first, then layers.py, losses.py, init.py, recurrent.py."""
 from . import init
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .convolution import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d
 from .layers import BatchNorm1d, Dropout, Flatten, LayerNorm, Linear, Sequential
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, cross_entropy, l1_penalty, l2_penalty
 from .module import Module, Parameter, as_input
@@ -8,7 +9,8 @@ from .recurrent import GRU, LSTM, RNN
 from .summary import summary
 
 __all__ = [
-    "BCEWithLogitsLoss", "BatchNorm1d", "CrossEntropyLoss", "Dropout", "Flatten", "GELU", "GRU", "L1Loss", "LSTM", "LayerNorm",
-    "LeakyReLU", "Linear", "MSELoss", "Module", "Parameter", "RNN", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
-    "as_input", "cross_entropy", "init", "l1_penalty", "l2_penalty", "summary",
+    "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Flatten",
+    "GELU", "GRU", "L1Loss", "LSTM", "LayerNorm", "LeakyReLU", "Linear", "MSELoss", "MaxPool2d", "Module", "Parameter",
+    "RNN", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "as_input", "cross_entropy", "init", "l1_penalty",
+    "l2_penalty", "summary",
 ]

@@ -6,15 +6,18 @@ operators.py hangs them all on Tensor.
 from ..autograd.primitives import add, broadcast_to
 from .activations import gelu, leaky_relu, relu, sigmoid, softplus
 from .arithmetic import abs, clip, divide, log, maximum, minimum, multiply, negative, power, sign, subtract, where
+from .convolution import conv2d, conv_transpose2d
 from .elementary import cos, erf, exp, log1p, sin, sqrt, tanh
+from .pooling import avg_pool2d, max_pool2d
 from .products import einsum, linear, matmul
 from .reductions import log_softmax, logsumexp, max, mean, softmax, sum, var
 from .shaping import concatenate, expand_dims, getitem, pad, reshape, squeeze, stack, swapaxes, transpose
 from . import operators  # noqa: F401  (gives Tensor its operators)
 
 __all__ = [
-    "abs", "add", "broadcast_to", "clip", "concatenate", "cos", "divide", "einsum", "erf", "exp", "expand_dims", "gelu",
-    "getitem", "leaky_relu", "linear", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean",
-    "minimum", "multiply", "negative", "pad", "power", "relu", "reshape", "sigmoid", "sign", "sin", "softmax", "softplus",
-    "sqrt", "squeeze", "stack", "subtract", "sum", "swapaxes", "tanh", "transpose", "var", "where",
+    "abs", "add", "avg_pool2d", "broadcast_to", "clip", "concatenate", "conv2d", "conv_transpose2d", "cos", "divide",
+    "einsum", "erf", "exp", "expand_dims", "gelu", "getitem", "leaky_relu", "linear", "log", "log1p", "log_softmax",
+    "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "minimum", "multiply", "negative", "pad", "power",
+    "relu", "reshape", "sigmoid", "sign", "sin", "softmax", "softplus", "sqrt", "squeeze", "stack", "subtract", "sum",
+    "swapaxes", "tanh", "transpose", "var", "where",
 ]

@@ -1,0 +1,173 @@
+"""Winograd's convolution, for 3 × 3 windows with stride 1, in float32: 16 multiplications where im2col has 36.
+
+Two outputs side by side, from four inputs d and three weights w, take 4 multiplications instead of 6:
+    y = Aᵀ[(G w) ⊙ (Bᵀ d)]       (Winograd 1980; Lavin & Gray 2016, Fast algorithms for convolutional neural networks, eq. 7)
+In two dimensions, tile by tile of 4 × 4 inputs d and 2 × 2 outputs: Y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)] A, with
+
+          [1  0 -1  0]          [1    0    0]           [1   1   1   0]
+    Bᵀ =  [0  1  1  0]     G =  [1/2  1/2  1/2]    Aᵀ = [0   1  -1  -1]
+          [0 -1  1  0]          [1/2 -1/2  1/2]
+          [0  1  0 -1]          [0    0    1]
+
+Bᵀ and Aᵀ cost additions alone. Summed over the channels, ⊙ becomes, for each of the 16 places, a product of matrices:
+M = V U, (tiles, C) @ (C, O), with V = Bᵀ d B of every tile and U = G w Gᵀ. For the gradient of the weights everything runs
+the other way: dM = A dY Aᵀ, dU = Vᵀ dM, dw = Gᵀ dU G. (The gradient of the inputs is a convolution with turned weights.)
+
+The references are convolution.py's; read that first. x (N, C, H, W), W (O, C, 3, 3), y (N, O, Ho, Wo), paddings ph, pw.
+In the loops channels come last, so that additions go through memory in order. Threads share out the images, BLOCK at a time.
+"""
+import numpy as np
+
+from . import convolution
+from .registry import helper, kernel, prange
+
+BLOCK = 4
+FIRST, SECOND = (0, 1, 2, 1), (2, 2, 1, 3)                      # Bᵀ: row r is d[FIRST] + SIGN · d[SECOND]
+SIGN = np.float32(-1), np.float32(1), np.float32(-1), np.float32(-1)
+G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
+GG = np.kron(G, G)                                              # (16, 9): G w Gᵀ, flattened, is GG times w, flattened
+
+
+@kernel
+def forward(x, W, b, ph, pw):
+    """y (N, O, Ho, Wo). b (O,), added to it."""
+    return convolution.forward.reference(x, W, b, 1, 1, ph, pw)
+
+
+@forward.numba(parallel=True, fastmath={"contract"})
+def _(x, W, b, ph, pw):
+    (N, C, H, width), (O, _, _, _) = x.shape, W.shape
+    Ho, Wo = H + 2 * ph - 2, width + 2 * pw - 2
+    th, tw = (Ho + 1) // 2, (Wo + 1) // 2                       # tiles, down and across
+    y, U = np.empty((N, O, Ho, Wo), x.dtype), weights(W)
+    for block in prange((N + BLOCK - 1) // BLOCK):
+        start, stop = block * BLOCK, min(block * BLOCK + BLOCK, N)
+        tiles = (stop - start) * th * tw
+        V, M = np.empty((16, tiles, C), x.dtype), np.empty((16, tiles, O), x.dtype)
+        inputs(x, start, stop, ph, pw, th, tw, V)
+        for k in range(16):
+            np.dot(V[k], U[k], M[k])                            # (tiles, C) @ (C, O) -> (tiles, O)
+        outputs(M, b, start, stop, th, tw, y)
+    return y
+
+
+@kernel
+def to_weight(x, g, ph, pw):
+    """dL/dW (O, C, 3, 3) from g = dL/dy (N, O, Ho, Wo)."""
+    return convolution.to_weight.reference(x, g, 3, 3, 1, 1, ph, pw)
+
+
+@to_weight.numba(parallel=True, fastmath={"contract"})
+def _(x, g, ph, pw):
+    (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
+    th, tw = (Ho + 1) // 2, (Wo + 1) // 2
+    blocks = (N + BLOCK - 1) // BLOCK
+    dU = np.empty((blocks, 16, C, O), x.dtype)                  # a part for each block
+    for block in prange(blocks):
+        start, stop = block * BLOCK, min(block * BLOCK + BLOCK, N)
+        tiles = (stop - start) * th * tw
+        V, dM = np.empty((16, tiles, C), x.dtype), np.empty((16, tiles, O), x.dtype)
+        inputs(x, start, stop, ph, pw, th, tw, V)
+        gradients(g, start, stop, th, tw, dM)
+        for k in range(16):
+            np.dot(V[k].T, dM[k], dU[block, k])                 # (C, tiles) @ (tiles, O) -> (C, O)
+    return weight_gradients(dU)
+
+
+@helper
+def weights(W):
+    """U = G w Gᵀ for all weights: (O, C, 3, 3) -> (16, C, O)."""
+    O, C, _, _ = W.shape
+    flat = np.dot(GG, W.reshape(O * C, 9).T)                    # (16, 9) @ (9, O·C) -> (16, O·C)
+    return flat.reshape(16, O, C).transpose(0, 2, 1).copy()
+
+
+@helper
+def weight_gradients(dU):
+    """dw = Gᵀ dU G, summed over the blocks: (blocks, 16, C, O) -> (O, C, 3, 3)."""
+    C, columns = dU.shape[2], dU.shape[2] * dU.shape[3]
+    flat = np.dot(GG.T, dU.sum(0).reshape(16, columns))         # (9, 16) @ (16, C·O) -> (9, C·O)
+    return flat.reshape(9, C, -1).T.copy().reshape(-1, C, 3, 3)
+
+
+@helper
+def inputs(x, start, stop, ph, pw, th, tw, V):
+    """V (16, tiles, C) ← Bᵀ d B of the tiles of images start ... stop − 1, zeros outside the images."""
+    _, C, H, width = x.shape
+    line = (2 * tw + 2) * C
+    padded, row = np.zeros((2 * th + 2, line), x.dtype), np.empty(line, x.dtype)
+    for n in range(start, stop):
+        for h in range(H):                                      # (C, H, W) -> (H, W·C), with a margin
+            for c in range(C):
+                for w in range(width):
+                    padded[h + ph, (w + pw) * C + c] = x[n, c, h, w]
+        for i in range(th):
+            for r in range(4):
+                a, b, sign = padded[2 * i + FIRST[r]], padded[2 * i + SECOND[r]], SIGN[r]
+                for e in range(line):                           # Bᵀ d, row r, of a whole row of tiles
+                    row[e] = a[e] + sign * b[e]
+                for q in range(4):                              # (Bᵀ d) B
+                    sign = SIGN[q]
+                    for j in range(tw):                         # of slices the compiler sees that they don't overlap
+                        out = V[4 * r + q, ((n - start) * th + i) * tw + j]
+                        a, b = row[(2 * j + FIRST[q]) * C:][:C], row[(2 * j + SECOND[q]) * C:][:C]
+                        for c in range(C):
+                            out[c] = a[c] + sign * b[c]
+
+
+@helper
+def outputs(M, bias, start, stop, th, tw, y):
+    """y of the images start ... stop − 1 ← Aᵀ M A + bias. M (16, tiles, O) is destroyed."""
+    _, O, Ho, Wo = y.shape
+    M = M.reshape(4, 4, -1)
+    for j in range(4):                                          # Aᵀ M, into M[0] and M[1]
+        a, b, c, d = M[0, j], M[1, j], M[2, j], M[3, j]
+        for e in range(len(a)):
+            a[e] += b[e] + c[e]
+        for e in range(len(a)):
+            b[e] -= c[e] + d[e]
+    for i in range(2):                                          # (Aᵀ M) A, into M[·, 0] and M[·, 1]
+        a, b, c, d = M[i, 0], M[i, 1], M[i, 2], M[i, 3]
+        for e in range(len(a)):
+            a[e] += b[e] + c[e]
+        for e in range(len(a)):
+            b[e] -= c[e] + d[e]
+    for n in range(start, stop):                                # tiles of 2 × 2, channels last -> (O, Ho, Wo)
+        for o in range(O):
+            for h in range(Ho):
+                tile = ((n - start) * th + h // 2) * tw * O + o
+                for w in range(Wo):
+                    y[n, o, h, w] = M[h % 2, w % 2, tile + w // 2 * O] + bias[o]
+
+
+@helper
+def gradients(g, start, stop, th, tw, dM):
+    """dM (16, tiles, O) ← A dY Aᵀ of the images start ... stop − 1; what lies beyond an odd edge counts as zero."""
+    _, O, Ho, Wo = g.shape
+    dM = dM.reshape(4, 4, -1)
+    for i in range(2):
+        for j in range(2):
+            part = dM[i, j]
+            for n in range(start, stop):
+                for h in range(th):
+                    for w in range(tw):
+                        tile = (((n - start) * th + h) * tw + w) * O
+                        row, column = 2 * h + i, 2 * w + j
+                        for o in range(O):
+                            part[tile + o] = g[n, o, row, column] if row < Ho and column < Wo else 0
+    for i in range(2):                                          # dY Aᵀ: (p, q) -> (p, p + q, p - q, -q)
+        p, sum_, difference, q = dM[i, 0], dM[i, 1], dM[i, 2], dM[i, 3]
+        for e in range(len(p)):
+            q[e] = -sum_[e]
+        for e in range(len(p)):
+            sum_[e] = p[e] - q[e]
+        for e in range(len(p)):
+            difference[e] = p[e] + q[e]
+    for j in range(4):                                          # A (dY Aᵀ)
+        p, sum_, difference, q = dM[0, j], dM[1, j], dM[2, j], dM[3, j]
+        for e in range(len(p)):
+            q[e] = -sum_[e]
+        for e in range(len(p)):
+            sum_[e] = p[e] - q[e]
+        for e in range(len(p)):
+            difference[e] = p[e] + q[e]

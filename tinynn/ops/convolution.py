@@ -1,0 +1,157 @@
+"""Convolution: conv2d, and its transpose. (Deep learning's "convolution" is a cross-correlation: the window is not turned.)
+
+Three functions that are linear in each argument, and of which each is what the others need for their gradients, because
+they are the same sum Σ d·x·W, over all windows, solved for one of its factors:
+
+    convolve(x, W) -> y         to_input(d, W) -> dL/dx         to_weight(x, d) -> dL/dW         with d = dL/dy
+
+So derivatives of every order are there without a further line. kernels/convolution.py has the loops, and the formula.
+Shapes: x (N, C, H, W), weights (O, C, kh, kw), y and d (N, O, Ho, Wo).
+"""
+import numpy as np
+
+from ..autograd.op import op
+from ..kernels import convolution as kernels, winograd
+from ..kernels.threads import one_blas_thread
+from .products import matmul
+from .reductions import sum
+from .shaping import reshape
+
+dense = np.ascontiguousarray            # a kernel is compiled anew for every memory layout: one will do
+
+
+def conv2d(x, W, b=None, stride=1, padding=0):
+    """y[n, o] = b[o] + Σ_c x[n, c] ⋆ W[o, c], ⋆ the cross-correlation: every window, times the weights, summed.
+
+    x: (N, C, H, W). W: (O, C, kh, kw). b: (O,) or None. stride, padding: ints or pairs (down, across); `padding` zeros are
+    put around each image. y: (N, O, Ho, Wo), Ho = ⌊(H + 2·padding − kh)/stride⌋ + 1, Wo alike.
+    ValueError: other shapes, a window larger than the padded image.
+    """
+    (sh, sw), (ph, pw) = pair("conv2d", "stride", stride, 1), pair("conv2d", "padding", padding, 0)
+    check_image("conv2d", x)
+    if np.ndim(W) != 4 or W.shape[1] != x.shape[1]:
+        raise ValueError(f"conv2d: x has shape {x.shape}, W has shape {np.shape(W)}; expected (N, C, H, W) and (O, C, kh, kw) "
+                         f"with the same number of channels C" + hint_of_layout(x, W.shape[1] if np.ndim(W) == 4 else None))
+    for size, p, k, axis in ((x.shape[2], ph, W.shape[2], "high"), (x.shape[3], pw, W.shape[3], "wide")):
+        if k > size + 2 * p:
+            raise ValueError(f"conv2d: the window is {k} {axis}, the image {size}, or {size + 2 * p} with its padding of {p}; "
+                             "use a smaller window or more padding")
+    check_bias("conv2d", b, len(W))
+    return convolve(x, W, b, sh, sw, ph, pw)
+
+
+def conv_transpose2d(x, W, b=None, stride=1, padding=0, output_padding=0):
+    """The transpose of conv2d: every input gives a window of outputs, and where windows overlap they add up.
+
+    x: (N, C, H, W). W: (C, O, kh, kw), as a conv2d from O to C channels has it. b: (O,) or None. y: (N, O, Ho, Wo),
+    Ho = (H − 1)·stride − 2·padding + kh + output_padding: of the sizes from which conv2d would make H, `output_padding`
+    (less than the stride) chooses. Dumoulin & Visin 2016, A guide to convolution arithmetic for deep learning, chapter 4.
+    """
+    (sh, sw), (ph, pw), (oh, ow) = (pair("conv_transpose2d", *of) for of in (
+        ("stride", stride, 1), ("padding", padding, 0), ("output_padding", output_padding, 0)))
+    check_image("conv_transpose2d", x)
+    if np.ndim(W) != 4 or W.shape[0] != x.shape[1]:
+        raise ValueError(f"conv_transpose2d: x has shape {x.shape}, W has shape {np.shape(W)}; expected (N, C, H, W) and "
+                         "(C, O, kh, kw) with the same number of channels C"
+                         + hint_of_layout(x, W.shape[0] if np.ndim(W) == 4 else None))
+    if oh >= sh or ow >= sw:
+        raise ValueError(f"conv_transpose2d: output_padding is {output_padding}, stride is {stride}; it must be less")
+    H, width = x.shape[2:]
+    height, width = (H - 1) * sh - 2 * ph + W.shape[2] + oh, (width - 1) * sw - 2 * pw + W.shape[3] + ow
+    if height < 1 or width < 1:
+        raise ValueError(f"conv_transpose2d: x has shape {x.shape}, and a padding of {padding} leaves {height} × {width} "
+                         "outputs; use less padding")
+    check_bias("conv_transpose2d", b, W.shape[1])
+    y = to_input(x, W, height, width, sh, sw, ph, pw)
+    return y if b is None else y + reshape(b, (-1, 1, 1))               # (N, O, Ho, Wo) + (O, 1, 1)
+
+
+# --- the three ---------------------------------------------------------------------------------------------------------
+
+@op(shapes="(n,c,h,w),(o,c,u,v),(o)->(n,o,i,j)")
+def convolve(x, W, b, sh, sw, ph, pw):
+    """conv2d. b: None for zeros."""
+    b = np.zeros(len(W), x.dtype) if b is None else b
+    with one_blas_thread():
+        if suits_winograd(x, W, W.shape, sh, sw):
+            return winograd.forward(dense(x), dense(W), b, ph, pw)
+        return kernels.forward(dense(x), dense(W), b, sh, sw, ph, pw)
+
+
+@convolve.vjp
+def _(g, x, W, sh, sw, ph, pw):
+    return (lambda: to_input(g, W, x.shape[2], x.shape[3], sh, sw, ph, pw),
+            lambda: to_weight(x, g, W.shape[2], W.shape[3], sh, sw, ph, pw),
+            lambda: sum_of_planes(g))
+
+
+@op(shapes="(n,o,i,j),(o,c,u,v)->(n,c,h,w)")
+def to_input(d, W, height, width, sh, sw, ph, pw):
+    """dL/dx of `convolve` from d = dL/dy, for images height × width; and conv_transpose2d without a bias."""
+    with one_blas_thread():
+        if suits_winograd(d, W, W.shape, sh, sw) and max(ph, pw) <= 2:
+            turned = dense(W[:, :, ::-1, ::-1].swapaxes(0, 1))          # the same sum, as the input sees it
+            return winograd.forward(dense(d), turned, np.zeros(len(turned), d.dtype), 2 - ph, 2 - pw)
+        return kernels.to_input(dense(d), dense(W), height, width, sh, sw, ph, pw)
+
+
+@to_input.vjp
+def _(g, d, W, height, width, sh, sw, ph, pw):
+    return (lambda: convolve(g, W, None, sh, sw, ph, pw),
+            lambda: to_weight(g, d, W.shape[2], W.shape[3], sh, sw, ph, pw))
+
+
+@op(shapes="(n,c,h,w),(n,o,i,j)->(o,c,u,v)")
+def to_weight(x, d, kh, kw, sh, sw, ph, pw):
+    """dL/dW of `convolve` from d = dL/dy, for windows kh × kw."""
+    with one_blas_thread():
+        if suits_winograd(x, d, (d.shape[1], x.shape[1], kh, kw), sh, sw):
+            return winograd.to_weight(dense(x), dense(d), ph, pw)
+        return kernels.to_weight(dense(x), dense(d), kh, kw, sh, sw, ph, pw)
+
+
+@to_weight.vjp
+def _(g, x, d, kh, kw, sh, sw, ph, pw):
+    return (lambda: to_input(d, g, x.shape[2], x.shape[3], sh, sw, ph, pw),
+            lambda: convolve(x, g, None, sh, sw, ph, pw))
+
+
+def suits_winograd(a, b, shape, sh, sw) -> bool:
+    """Winograd's way: 3 × 3 windows, stride 1, float32; with few channels its additions cost more than it saves."""
+    return shape[2:] == (3, 3) and sh == sw == 1 and a.dtype == b.dtype == np.float32 and min(shape[:2]) >= 8
+
+
+# --- arguments ---------------------------------------------------------------------------------------------------------
+
+def pair(name, argument, value, least) -> tuple:
+    """(down, across) from an int or a pair of ints, each at least `least`."""
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in both):
+        raise ValueError(f"{name}: {argument} is {value!r}; expected an int >= {least}, or a pair of them (down, across)")
+    return both
+
+
+def check_image(name, x):
+    """Raise unless x has the four axes of a batch of images."""
+    if np.ndim(x) != 4:
+        raise ValueError(f"{name}: x has shape {np.shape(x)}; expected (N, C, H, W): images, channels, height, width"
+                         + ("; x[None] makes a batch of one" if np.ndim(x) == 3 else "")
+                         + ("; for one channel, x[:, None]" if np.ndim(x) == 3 else ""))
+
+
+def hint_of_layout(x, channels) -> str:
+    """A fix for images whose channels come last."""
+    return ("; the channels seem to come last: x.transpose(0, 3, 1, 2) puts them second"
+            if x.shape[-1] == channels != x.shape[1] else "")
+
+
+def check_bias(name, b, channels):
+    """Raise unless b is None or has a number for each output channel."""
+    if b is not None and np.shape(b) != (channels,):
+        raise ValueError(f"{name}: b has shape {np.shape(b)}; expected ({channels},), a number for each output channel")
+
+
+def sum_of_planes(g):
+    """(N, O, H, W) -> (O,), by a product with ones, which is four times as fast as sum."""
+    N, O, H, W = g.shape
+    return sum(matmul(reshape(g, (N, O, H * W)), np.ones(H * W, g.dtype)), 0)       # (N, O, H·W) @ (H·W,) -> (N, O) -> (O,)
