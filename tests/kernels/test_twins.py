@@ -191,6 +191,17 @@ def test_everything_works_without_numba():
     assert run(code) == run(code, TINYNN_KERNELS="numpy")
 
 
+def test_beside_a_kernel_with_threads_blas_keeps_to_one():
+    """Their threads would wait busily for each other's cores."""
+    code = """
+        import numpy as np, scipy.linalg, tinynn as tn
+        from threadpoolctl import threadpool_info
+        tn.max_pool2d(np.ones((1, 1, 2, 2)), 2)
+        print({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+    """
+    assert run(code, OPENBLAS_NUM_THREADS="2") == "{1}"
+
+
 def test_the_environment_chooses():
     assert run("import tinynn.kernels.registry as r; print(r.Choice.backend)", TINYNN_KERNELS="numpy") == "numpy"
 

@@ -17,29 +17,31 @@ def maxima(x, kh, kw, sh, sw, ph, pw):
     Ho, Wo = view.shape[2:4]
     flat = view.reshape(*view.shape[:4], kh * kw)                               # (N, C, Ho, Wo, kh·kw)
     u, v = np.divmod(np.argmax(flat, axis=-1), kw)
-    index = (np.arange(Ho)[:, None] * sh + u - ph) * W + np.arange(Wo) * sw + v - pw
-    return np.max(flat, axis=-1), index.astype(np.int32)
+    row, column = np.arange(Ho)[:, None] * sh + u - ph, np.arange(Wo) * sw + v - pw
+    row, column = np.maximum(row, 0), np.maximum(column, 0)                     # if all are -inf: the first in the image
+    return np.max(flat, axis=-1), (row * W + column).astype(np.int32)
 
 
 @maxima.numba(parallel=True)
 def _(x, kh, kw, sh, sw, ph, pw):
     N, C, H, W = x.shape
     Ho, Wo = (H + 2 * ph - kh) // sh + 1, (W + 2 * pw - kw) // sw + 1
-    y, index = np.empty((N * C, Ho, Wo), x.dtype), np.empty((N * C, Ho, Wo), np.int32)
-    planes = x.reshape(N * C, H, W)
+    y, index = np.empty((N * C, Ho * Wo), x.dtype), np.empty((N * C, Ho * Wo), np.int32)
+    planes = x.reshape(N * C, H * W)
     for p in prange(N * C):
-        plane = planes[p]
+        plane, best, at = planes[p], y[p], index[p]
         for i in range(Ho):
             top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
             for j in range(Wo):
                 left, right = max(j * sw - pw, 0), min(j * sw - pw + kw, W)
-                best, at = plane[top, left], top * W + left
+                where = top * W + left
+                largest = plane[where]
                 for h in range(top, bottom):
-                    for w in range(left, right):
-                        value = plane[h, w]
-                        better = value > best or (value != value and best == best)
-                        best, at = (value, h * W + w) if better else (best, at)
-                y[p, i, j], index[p, i, j] = best, at
+                    for k in range(h * W + left, h * W + right):
+                        value = plane[k]                        # without a branch, as none is easy to predict
+                        better = (value > largest) | ((value != value) & (largest == largest))
+                        largest, where = value if better else largest, k if better else where
+                best[i * Wo + j], at[i * Wo + j] = largest, where
     return y.reshape(N, C, Ho, Wo), index.reshape(N, C, Ho, Wo)
 
 

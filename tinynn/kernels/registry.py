@@ -21,6 +21,7 @@ from types import FunctionType
 import numpy as np
 
 from ..autograd.settings import Restore
+from .threads import one_blas_thread_from_now_on
 
 prange = range          # in a loop compiled with parallel=True this is numba.prange: its turns are shared among threads
 registry = {}           # "module.name" -> Kernel: every pair, so that one test can compare them all
@@ -68,15 +69,14 @@ class Kernel:
 
     def compile(self):
         """The loop, compiled; the reference if Numba is not there."""
-        # Between parallel loops, OpenMP's threads wait busily, and keep BLAS's threads from the cores: a product after a loop
-        # took 4 ms instead of 0.1. They shall sleep after some 10 µs. (Read when Numba loads OpenMP; yours counts, if set.)
-        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
         try:
             import numba
         except ImportError:
             import logging
             logging.getLogger("tinynn.kernels").warning("Numba is not installed: running the NumPy references")
             return self.reference
+        if self.options.get("parallel"):
+            one_blas_thread_from_now_on()
         # error_model="numpy": 1/0 is inf, as in NumPy, and the test for it does not keep a loop from being vectorised.
         options = {"error_model": "numpy", **self.options}
         names = self.loop.__globals__                        # those of the file in which the loop stands

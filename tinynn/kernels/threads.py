@@ -1,16 +1,32 @@
-"""BLAS threads: one, where we have threads of our own, or where products are small."""
+"""BLAS threads: one, where we have threads of our own, or where products are small.
+
+NumPy and SciPy bring one BLAS each, with threads of their own, which wait busily for some 20 ms after a product, for more.
+Whatever else needs the cores then must share them: on two cores, a step of least squares with both libraries took 18 ms
+where one thread takes 1, and a training step of a convolutional network, whose kernels have threads of their own, 59 ms
+instead of 35.
+"""
 from contextlib import nullcontext
 from functools import cache
 
 
-def one_blas_thread(wanted: bool = True):
-    """A context in which NumPy's and SciPy's BLAS run in one thread each; wanted=False: a context that does nothing.
+class Always:
+    """one_thread: set once `one_blas_thread_from_now_on` was called."""
+    one_thread = False
 
-    NumPy and SciPy bring one BLAS each, with threads of their own. If both take turns, their threads fight over the cores
-    (on two cores a step of least squares took 18 ms where one thread takes 1), and so do those of a product inside a loop
-    of ours that is parallel already. For large products threads pay, whoever waits.
+
+def one_blas_thread(wanted: bool = True):
+    """A context in which NumPy's and SciPy's BLAS run in one thread each; wanted=False: a context that does nothing."""
+    return libraries().limit(limits=1, user_api="blas") if wanted and not Always.one_thread else nullcontext()
+
+
+def one_blas_thread_from_now_on():
+    """BLAS keeps to one thread for the rest of the process: what a kernel with threads of its own needs, and its surroundings.
+
+    Large products outside our kernels lose by it; `threadpoolctl.threadpool_limits` gives them their threads back.
     """
-    return libraries().limit(limits=1, user_api="blas") if wanted else nullcontext()
+    if not Always.one_thread:
+        libraries().limit(limits=1, user_api="blas")
+        Always.one_thread = True
 
 
 @cache

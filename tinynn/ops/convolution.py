@@ -12,7 +12,6 @@ import numpy as np
 
 from ..autograd.op import op
 from ..kernels import convolution as kernels, winograd
-from ..kernels.threads import one_blas_thread
 from .products import matmul
 from .reductions import sum
 from .shaping import reshape
@@ -72,10 +71,9 @@ def conv_transpose2d(x, W, b=None, stride=1, padding=0, output_padding=0):
 def convolve(x, W, b, sh, sw, ph, pw):
     """conv2d. b: None for zeros."""
     b = np.zeros(len(W), x.dtype) if b is None else b
-    with one_blas_thread():
-        if suits_winograd(x, W, W.shape, sh, sw):
-            return winograd.forward(dense(x), dense(W), b, ph, pw)
-        return kernels.forward(dense(x), dense(W), b, sh, sw, ph, pw)
+    if suits_winograd(x, W, W.shape, sh, sw):
+        return winograd.forward(dense(x), dense(W), b, ph, pw)
+    return kernels.forward(dense(x), dense(W), b, sh, sw, ph, pw)
 
 
 @convolve.vjp
@@ -88,11 +86,10 @@ def _(g, x, W, sh, sw, ph, pw):
 @op(shapes="(n,o,i,j),(o,c,u,v)->(n,c,h,w)")
 def to_input(d, W, height, width, sh, sw, ph, pw):
     """dL/dx of `convolve` from d = dL/dy, for images height × width; and conv_transpose2d without a bias."""
-    with one_blas_thread():
-        if suits_winograd(d, W, W.shape, sh, sw) and max(ph, pw) <= 2:
-            turned = dense(W[:, :, ::-1, ::-1].swapaxes(0, 1))          # the same sum, as the input sees it
-            return winograd.forward(dense(d), turned, np.zeros(len(turned), d.dtype), 2 - ph, 2 - pw)
-        return kernels.to_input(dense(d), dense(W), height, width, sh, sw, ph, pw)
+    if suits_winograd(d, W, W.shape, sh, sw) and max(ph, pw) <= 2:
+        turned = dense(W[:, :, ::-1, ::-1].swapaxes(0, 1))          # the same sum, as the input sees it
+        return winograd.forward(dense(d), turned, np.zeros(len(turned), d.dtype), 2 - ph, 2 - pw)
+    return kernels.to_input(dense(d), dense(W), height, width, sh, sw, ph, pw)
 
 
 @to_input.vjp
@@ -104,10 +101,9 @@ def _(g, d, W, height, width, sh, sw, ph, pw):
 @op(shapes="(n,c,h,w),(n,o,i,j)->(o,c,u,v)")
 def to_weight(x, d, kh, kw, sh, sw, ph, pw):
     """dL/dW of `convolve` from d = dL/dy, for windows kh × kw."""
-    with one_blas_thread():
-        if suits_winograd(x, d, (d.shape[1], x.shape[1], kh, kw), sh, sw):
-            return winograd.to_weight(dense(x), dense(d), ph, pw)
-        return kernels.to_weight(dense(x), dense(d), kh, kw, sh, sw, ph, pw)
+    if suits_winograd(x, d, (d.shape[1], x.shape[1], kh, kw), sh, sw):
+        return winograd.to_weight(dense(x), dense(d), ph, pw)
+    return kernels.to_weight(dense(x), dense(d), kh, kw, sh, sw, ph, pw)
 
 
 @to_weight.vjp

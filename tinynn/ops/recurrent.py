@@ -12,7 +12,6 @@ from ..autograd.backward import reference_vjp
 from ..autograd.op import op, saved
 from ..autograd.tensor import Tensor
 from ..kernels import recurrent as kernels
-from ..kernels.threads import one_blas_thread
 from .activations import sigmoid
 from .elementary import tanh
 from .products import linear
@@ -63,9 +62,8 @@ def lstm_steps(x, h, c, W_ih, W_hh, b_ih, b_hh):
 def rnn(x, h0, W_ih, W_hh, b_ih, b_hh):
     """`rnn_steps` of a whole sequence. x (N, T, D), h0 (N, H) -> h_1 ... h_T (N, T, H)."""
     x = time_first(x)
-    with one_blas_thread():
-        z = from_inputs(x, W_ih, b_ih + b_hh, h0, W_hh)
-        h = kernels.rnn_forward(z, dense(h0), dense(W_hh))
+    z = from_inputs(x, W_ih, b_ih + b_hh, h0, W_hh)
+    h = kernels.rnn_forward(z, dense(h0), dense(W_hh))
     return saved(h[1:].swapaxes(0, 1), (x, h))                                      # (T, N, H) -> (N, T, H)
 
 
@@ -74,19 +72,17 @@ def _(g, x, h0, W_ih, W_hh, b_ih, b_hh, saved):
     if isinstance(g, Tensor):
         return reference_vjp(rnn_steps, g, x, h0, W_ih, W_hh, b_ih, b_hh)
     x, h = saved
-    with one_blas_thread():
-        dz, dh0 = kernels.rnn_backward(h, dense(W_hh), time_first(g))
-        db = column_sums(dz)
-        return to_inputs(dz, W_ih), dh0, product(dz, x), product(dz, h[:-1]), db, db
+    dz, dh0 = kernels.rnn_backward(h, dense(W_hh), time_first(g))
+    db = column_sums(dz)
+    return to_inputs(dz, W_ih), dh0, product(dz, x), product(dz, h[:-1]), db, db
 
 
 @op(shapes="(n,t,d),(n,h),(k,d),(k,h),(k),(k)->(n,t,h)")
 def gru(x, h0, W_ih, W_hh, b_ih, b_hh):
     """`gru_steps` of a whole sequence. x (N, T, D), h0 (N, H) -> h_1 ... h_T (N, T, H)."""
     x = time_first(x)
-    with one_blas_thread():
-        u = from_inputs(x, W_ih, b_ih, h0, W_hh)
-        h, v_n = kernels.gru_forward(u, dense(h0), dense(W_hh), dense(b_hh))
+    u = from_inputs(x, W_ih, b_ih, h0, W_hh)
+    h, v_n = kernels.gru_forward(u, dense(h0), dense(W_hh), dense(b_hh))
     return saved(h[1:].swapaxes(0, 1), (x, u, h, v_n))                              # (T, N, H) -> (N, T, H)
 
 
@@ -95,16 +91,14 @@ def _(g, x, h0, W_ih, W_hh, b_ih, b_hh, saved):
     if isinstance(g, Tensor):
         return reference_vjp(gru_steps, g, x, h0, W_ih, W_hh, b_ih, b_hh)
     x, gates, h, v_n = saved
-    with one_blas_thread():
-        du, dv, dh0 = kernels.gru_backward(gates, h, v_n, dense(W_hh), time_first(g))
-        return to_inputs(du, W_ih), dh0, product(du, x), product(dv, h[:-1]), column_sums(du), column_sums(dv)
+    du, dv, dh0 = kernels.gru_backward(gates, h, v_n, dense(W_hh), time_first(g))
+    return to_inputs(du, W_ih), dh0, product(du, x), product(dv, h[:-1]), column_sums(du), column_sums(dv)
 
 
 @op(shapes="(n,t,d),(n,h),(n,h),(k,d),(k,h),(k),(k)->(n,t,h)")
 def lstm(x, h0, c0, W_ih, W_hh, b_ih, b_hh):
     """`lstm_steps` of a whole sequence. x (N, T, D), h0, c0 (N, H) -> h_1 ... h_T, c_T (N, T + 1, H)."""
-    with one_blas_thread():
-        y, *memory = kernels.lstm_forward(*map(dense, (x, h0, c0)), side_by_side(W_hh, W_ih, b_ih + b_hh))
+    y, *memory = kernels.lstm_forward(*map(dense, (x, h0, c0)), side_by_side(W_hh, W_ih, b_ih + b_hh))
     return saved(y, memory)
 
 
@@ -112,8 +106,7 @@ def lstm(x, h0, c0, W_ih, W_hh, b_ih, b_hh):
 def _(g, x, h0, c0, W_ih, W_hh, b_ih, b_hh, saved):
     if isinstance(g, Tensor):
         return reference_vjp(lstm_steps, g, x, h0, c0, W_ih, W_hh, b_ih, b_hh)
-    with one_blas_thread():
-        dx, dh0, dc0, dW = kernels.lstm_backward(dense(g), *saved, side_by_side(W_hh, W_ih, b_ih + b_hh))
+    dx, dh0, dc0, dW = kernels.lstm_backward(dense(g), *saved, side_by_side(W_hh, W_ih, b_ih + b_hh))
     H = h0.shape[1]
     return dx, dh0, dc0, dW[:, H:-1], dW[:, :H], dW[:, -1], dW[:, -1]
 
