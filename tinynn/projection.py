@@ -196,6 +196,24 @@ def kl_divergence(P, y) -> float:
     return 2 * float(rel_entr(squareform(P, checks=False), w / (2 * w.sum())).sum())
 
 
+def neighbours_kept(x, y, k: int = 10) -> float:
+    """How good is the picture y (N, 2) of x (N, D)? The share of the k nearest neighbours in x that are so in y, too: 0 to 1.
+
+    By chance it is k/(N − 1). ValueError: x and y have not the same number of rows, or no more than k.
+    """
+    from scipy.spatial.distance import pdist, squareform
+    x, y = as_rows("neighbours_kept", x), as_rows("neighbours_kept", y)
+    if len(x) != len(y) or not 1 <= k < len(x):
+        raise ValueError(f"neighbours_kept: x has {len(x)} rows, y has {len(y)}, k is {k}; expected as many, and k from 1 to "
+                         f"{len(x) - 1}")
+    near = np.zeros((len(x), len(x)), int)
+    for points in (x, y):
+        d = squareform(pdist(points))                           # (N, N)
+        np.fill_diagonal(d, np.inf)
+        np.add.at(near, (np.arange(len(x))[:, None], d.argsort(axis=1)[:, :k]), 1)
+    return float((near == 2).sum() / (k * len(x)))
+
+
 def as_rows(name, x) -> np.ndarray:
     """x as finite floats (N, D), float32 or float64, with at least two rows; else a ValueError."""
     x = as_finite_floats(name, x)
