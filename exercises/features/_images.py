@@ -26,5 +26,6 @@ def place(ax, points, images, size=0.032):
         if all(np.abs(point - other).max() > 1.8 * r for other in placed):
             placed.append(point)
             x, y = point
-            ax.imshow(np.ma.masked_less(image, 0.15), cmap="Greys", vmin=0, vmax=1, extent=(x - r, x + r, y - r, y + r))
+            ax.imshow(np.ma.masked_less(image, 0.15), cmap="Greys", vmin=0, vmax=1, extent=(x - r, x + r, y - r, y + r),
+                      zorder=2)
     ax.set(xlim=(low[0] - r, high[0] + r), ylim=(low[1] - r, high[1] + r), aspect="equal")
