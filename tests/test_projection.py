@@ -169,8 +169,8 @@ def test_duplicates_share_their_probability():
     same = np.kron(np.eye(3), np.ones((10, 10))) - np.eye(30)
     np.testing.assert_allclose(joint_probabilities(x, 4.0), same / (9 * 30), atol=1e-12)
     for settings in ({}, {"init": "random", "rng": 0}):
-        y = TSNE(perplexity=4, max_iter=300, **settings).fit_transform(x)
-        assert np.isfinite(y).all() and neighbours_kept(x, y, 9) > 0.8
+        y = TSNE(perplexity=4, learning_rate=5, max_iter=300, **settings).fit_transform(x)
+        assert neighbours_kept(x, y, 9) == 1
     assert (TSNE(perplexity=4, max_iter=60).fit_transform(np.ones((9, 3))) == 0).all()
 
 
