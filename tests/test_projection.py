@@ -96,7 +96,7 @@ def test_pca_keeps_the_dtype():
 
 
 def test_the_mean_of_many_float32_is_right():
-    x = np.full((200_000, 1), 0.1, np.float32) + np.float32([[0], [1e-3]] * 100_000)
+    x = np.full((200_000, 2), 0.1, np.float32) + np.float32([[0], [1e-3]] * 100_000)
     np.testing.assert_allclose(PCA().fit(x).mean, x.mean(axis=0, dtype=np.float64), rtol=1e-7)
 
 
@@ -251,6 +251,24 @@ def test_neighbours_stay_neighbours(settings):
     d = ((y[:, None] - y) ** 2).sum(-1) + np.diag(np.full(60, np.inf))
     assert (which[d.argmin(axis=1)] == which).mean() > 0.9
     np.testing.assert_allclose(y.mean(axis=0), 0, atol=1e-10)
+
+
+def test_steps_follow_the_published_schedule():
+    """Momentum 0.5 for 250 steps, then 0.8; P twelvefold for as long; gains + 0.2 or × 0.8: by plain loops."""
+    x, y = clusters(12)[0], 1e-4 * np.random.default_rng(5).standard_normal((12, 2))
+    P, velocity, gains = joint_probabilities(x, 3.0), np.zeros((12, 2)), np.ones((12, 2))
+    for t in range(270):
+        w = 1 / (1 + ((y[:, None] - y) ** 2).sum(-1)) - np.eye(12)
+        q, p = w / w.sum(), 12 * P if t < 250 else P
+        for i in range(12):
+            for k in range(2):
+                gradient = 4 * sum((p[i, j] - q[i, j]) * w[i, j] * (y[i, k] - y[j, k]) for j in range(12))
+                downhill = gradient * velocity[i, k] < 0
+                gains[i, k] = max(gains[i, k] + 0.2 if downhill else gains[i, k] * 0.8, 0.01)
+                velocity[i, k] = (0.5 if t < 250 else 0.8) * velocity[i, k] - 2.0 * gains[i, k] * gradient
+        y = y + velocity
+    ours = TSNE(perplexity=3, learning_rate=2.0, max_iter=270, init="random", rng=5).fit_transform(x)
+    np.testing.assert_allclose(ours, y - y.mean(axis=0), rtol=1e-4, atol=1e-6)
 
 
 def test_history_says_how_the_divergence_falls():
