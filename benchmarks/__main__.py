@@ -8,12 +8,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import recurrent, workloads
+from . import features, recurrent, workloads
 from .growth import draw
 from .timing import compare
 
-TABLE = workloads.TABLE + recurrent.TABLE
-PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax")
+TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE
+PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn")
 
 
 def main():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import hopfield, recurrent, updates  # noqa: F401  (fills the registry)
+from tinynn.kernels import hopfield, recurrent, tsne, updates  # noqa: F401  (fills the registry)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -27,6 +27,12 @@ def recall_asynchronously(rng, dtype):
     states = rng.uniform(-1, 1, (m, n)) if saturating else rng.choice([-1, 1], (m, n))
     orders = rng.permuted(np.tile(np.arange(n), (sweeps, 1)), axis=1)
     return W + W.T, rng.standard_normal(n).astype(dtype), states.astype(dtype), orders, saturating, 1e-3
+
+
+def tsne_gradient(rng, dtype):
+    n, k = int(rng.integers(2, 20)), int(rng.integers(1, 4))
+    P = rng.random((n, n)) * (1 - np.eye(n))
+    return ((P + P.T) / (2 * P.sum())).astype(dtype), rng.standard_normal((n, k)).astype(dtype), 12.0
 
 
 def sequences(gates, *more):
@@ -113,7 +119,7 @@ CASES = {"tinynn.kernels.convolution.forward": convolution("xWb"), "tinynn.kerne
          "tinynn.kernels.recurrent.rnn_forward": rnn_forward, "tinynn.kernels.recurrent.gru_forward": gru_forward,
          "tinynn.kernels.recurrent.lstm_forward": lstm_forward,
          "tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,
-         "tinynn.kernels.updates.adam": adam}
+         "tinynn.kernels.tsne.tsne_gradient": tsne_gradient, "tinynn.kernels.updates.adam": adam}
 KERNELS = sorted(name for name in registry if name.startswith("tinynn."))
 
 
