@@ -77,15 +77,15 @@ def test_a_wrong_start_is_named(path, start, named):
 @pytest.mark.parametrize("shape", [(2**32 - 1,), (2**32 - 1,) * 3, (2**16, 2**16), (10**6,)])
 def test_a_huge_size_costs_nothing(path, packed, shape):
     whole = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape) + b"\0" * 10
-    assert peak(path, gzip.compress(whole) if packed else whole) < 1_000_000
+    assert peak(path, gzip.compress(whole) if packed else whole) < 3_000_000
     with pytest.raises(ValueError, match=f"{math.prod(shape)} bytes"):
         read_idx(path)
 
 
 def test_a_bomb_is_not_blown_up(path):
-    """100 MB of zeros in 100 kB, that say to be ten numbers."""
-    whole = gzip.compress(idx(np.zeros(10, np.uint8)) + bytes(100_000_000))
-    assert len(whole) < 200_000
+    """30 MB of zeros in 30 kB, that say to be ten numbers."""
+    whole = gzip.compress(idx(np.zeros(10, np.uint8)) + bytes(30_000_000))
+    assert len(whole) < 60_000
     assert peak(path, whole) < 3_000_000
     with pytest.raises(ValueError, match="more"):
         read_idx(path)

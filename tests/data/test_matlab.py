@@ -1,5 +1,8 @@
 """MAT-files: SciPy writes them, we read them; damage, packed and not."""
 import io
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -65,6 +68,32 @@ def test_every_cut_is_refused(path, packed):
     whole = mat({"a": np.arange(6.0).reshape(3, 2)}, packed)
     for i in range(len(whole)):
         assert outcome(lambda path: read_matlab(path, "a"), path, whole[:i]) is None
+
+
+def packed_element(contents: bytes, says: int, cut=0) -> bytes:
+    """A file of one packed element, a matrix that says to be so long; and so many bytes cut off the end of zlib's stream."""
+    stream = zlib.compress(struct.pack("<II", 14, says) + contents)
+    stream = stream[:len(stream) - cut]
+    return mat({}, packed=False)[:128] + struct.pack("<II", 15, len(stream)) + stream
+
+
+@pytest.mark.parametrize("says", [0, 8])
+def test_a_packed_element_is_not_blown_up(path, says):
+    """30 MB of zeros, that say to be a few bytes."""
+    path.write_bytes(packed_element(bytes(30_000_000), says))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="not as long as it says"):
+        read_matlab(path, "a")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
+
+
+@pytest.mark.parametrize("says, cut", [(2**32 - 1, 0), (49, 0), (47, 0), (48, 1), (48, 4)])
+def test_packed_elements_of_another_length_are_refused(path, says, cut):
+    path.write_bytes(packed_element(bytes(48), says, cut))
+    with pytest.raises(ValueError, match="not as long as it says"):
+        read_matlab(path, "a")
 
 
 @pytest.mark.parametrize("value, named", [(np.ones((2, 2)) * 1j, "a is no matrix"), ("text", "a is no matrix"),

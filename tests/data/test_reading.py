@@ -43,7 +43,8 @@ def test_a_table_is_read(path, text):
 
 
 @pytest.mark.parametrize("text, named", [("", "empty"), (" \n\n", "empty"), ("1 2\n3", "table.txt"), ("1 2 3\n", "3 numbers"),
-                                         ("1 two\n", "two"), ("1 5\n", "1 to 5"), ("1 nan\n", "nan"), ("1 inf\n", "inf"),
+                                         ("1 two\n", "two"), ("1 5\n", "1 to 5"), ("0 2\n", "0 to 2"),
+                                         ("1 nan\n", "nan"), ("1 inf\n", "inf"),
                                          ("1 2 # 3\n", "table.txt"), ("1,2\n", "table.txt")])
 def test_other_tables_are_refused(path, text, named):
     path.write_text(text)

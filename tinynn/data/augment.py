@@ -65,7 +65,7 @@ def elastic(images, rng=None, alpha=34.0, sigma=4.0) -> np.ndarray:
         raise ValueError(f"elastic: alpha is {alpha}, sigma {sigma}; expected alpha >= 0 and sigma > 0")
     N, _, H, W = images.shape
     noise = 2 * default_rng(rng).random((2, N, H, W), dtype=np.float32) - 1
-    dy, dx = (alpha * (gaussian(H, sigma) @ noise @ gaussian(W, sigma))).astype(images.dtype)       # 2 × (N, H, W)
+    dy, dx = alpha * (gaussian(H, sigma) @ noise @ gaussian(W, sigma))                          # 2 × (N, H, W)
     y, x = pixels(H, W, images.dtype)
     return sample(images, y + dy, x + dx)
 
@@ -127,11 +127,11 @@ def sample(images, y, x) -> np.ndarray:
 
 
 def check(name, images, **amounts):
-    """Raise unless images is an array (N, C, H, W) of floats, and the amounts are finite, one for all or one for each."""
-    if not isinstance(images, np.ndarray) or images.ndim != 4 or images.dtype.kind != "f":
+    """Raise unless images is an array (N, C, H, W) of float32 or float64, and each amount finite, one number or N of them."""
+    if not isinstance(images, np.ndarray) or images.ndim != 4 or images.dtype not in (np.float32, np.float64):
         came = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
-        raise TypeError(f"{name}: images is {came}; expected an array of floats of shape (N, C, H, W); for one image, "
-                        "image[None, None]; for bytes, divide by 255")
+        raise TypeError(f"{name}: images is {came}; expected an array of shape (N, C, H, W), float32 or float64; for one "
+                        "image, image[None, None]; for bytes, divide by 255")
     for argument, amount in amounts.items():
         amount = np.asarray(amount, float)
         if amount.shape not in ((), images.shape[:1]) or not np.isfinite(amount).all():

@@ -55,7 +55,7 @@ def fetch(name: str):
                 print(f"{name}: {verified(there, digests)} is there already")
                 continue
         except ValueError:
-            if there != place:
+            if there != place:                      # else it is ours, to be fetched again
                 raise
         if name == "cifar10_dogs":
             make_dogs(place, digests)

@@ -17,7 +17,6 @@ from .reading import damage_named
 TYPES = {1: "i1", 2: "u1", 3: "<i2", 4: "<u2", 5: "<i4", 6: "<u4", 7: "<f4", 9: "<f8", 12: "<i8", 13: "<u8"}
 CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 MATRIX, PACKED = 14, 15                 # types
-COMPLEX = 0x800                         # among the flags
 
 
 def read_matlab(path, *names: str) -> list[np.ndarray]:
@@ -73,7 +72,7 @@ def matrix(data, names) -> dict:
         return {}
     flags, = struct.unpack_from("<I", flags)
     shape = struct.unpack(f"<{len(shape) // 4}i", shape)
-    if flags & COMPLEX or flags & 0xFF not in CLASSES or len(parts) != 1 or len(shape) != 2 or min(shape) < 0:
+    if flags & 0xFF not in CLASSES or len(parts) != 1 or len(shape) != 2 or min(shape) < 0:         # complex: two parts
         raise ValueError(f"{name} is no matrix of real numbers")
     kind, numbers = parts[0]
     dtype = np.dtype(TYPES[kind])

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import numpy as np
 
 CHUNK = 1 << 20                         # bytes
-DEFLATE = 1032                          # zlib and gzip pack at most so many bytes into one (zlib's technical notes)
 
 
 @contextmanager
