@@ -35,9 +35,10 @@ def _(x, W, b, sh, sw, ph, pw):
     y = np.empty((N, O, Ho * Wo), x.dtype)
     rows = W.reshape(O, C * kh * kw)
     for block in prange((N + BLOCK - 1) // BLOCK):
+        padded = np.zeros((C, H + 2 * ph, width + 2 * pw), x.dtype)
         columns = np.empty((C * kh * kw, Ho * Wo), x.dtype)
         for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
-            to_columns(x[n], columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
+            to_columns(x[n], padded, columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
             np.dot(rows, columns, y[n])                         # (O, C·kh·kw) @ (C·kh·kw, Ho·Wo) -> (O, Ho·Wo)
             for o in range(O):
                 y[n, o] += b[o]
@@ -58,14 +59,15 @@ def to_input(g, W, H, width, sh, sw, ph, pw):
 @to_input.numba(parallel=True)
 def _(g, W, H, width, sh, sw, ph, pw):
     (N, O, Ho, Wo), (_, C, kh, kw) = g.shape, W.shape
-    dx = np.zeros((N, C, H, width), g.dtype)
+    dx = np.empty((N, C, H, width), g.dtype)
     rows = W.reshape(O, C * kh * kw).T.copy()
     flat = g.reshape(N, O, Ho * Wo)
     for block in prange((N + BLOCK - 1) // BLOCK):
+        padded = np.empty((C, H + 2 * ph, width + 2 * pw), g.dtype)
         columns = np.empty((C * kh * kw, Ho * Wo), g.dtype)
         for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
             np.dot(rows, flat[n], columns)                      # (C·kh·kw, O) @ (O, Ho·Wo) -> (C·kh·kw, Ho·Wo)
-            from_columns(columns, dx[n], kh, kw, sh, sw, ph, pw, Ho, Wo)
+            from_columns(columns, padded, dx[n], kh, kw, sh, sw, ph, pw, Ho, Wo)
     return dx
 
 
@@ -78,69 +80,60 @@ def to_weight(x, g, kh, kw, sh, sw, ph, pw):
 
 @to_weight.numba(parallel=True)
 def _(x, g, kh, kw, sh, sw, ph, pw):
-    (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
+    (N, C, H, width), (_, O, Ho, Wo) = x.shape, g.shape
     flat, blocks = g.reshape(N, O, Ho * Wo), (N + BLOCK - 1) // BLOCK
     dW = np.zeros((blocks, O, C * kh * kw), x.dtype)            # a part for each block
     for block in prange(blocks):
+        padded = np.zeros((C, H + 2 * ph, width + 2 * pw), x.dtype)
         columns, part = np.empty((C * kh * kw, Ho * Wo), x.dtype), np.empty((O, C * kh * kw), x.dtype)
         for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
-            to_columns(x[n], columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
+            to_columns(x[n], padded, columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
             np.dot(flat[n], columns.T, part)                    # (O, Ho·Wo) @ (Ho·Wo, C·kh·kw) -> (O, C·kh·kw)
             dW[block] += part
     return dW.sum(0).reshape(O, C, kh, kw)
 
 
 @helper
-def inside(v, stride, padding, size, n):
-    """(first, stop): the windows j, of n, whose element v, at j·stride + v − padding, lies in the image, 0 ... size − 1."""
-    first = min(max((padding - v + stride - 1) // stride, 0), n)
-    return first, max(min((size - 1 - v + padding) // stride + 1, n), first)
+def to_columns(x, padded, columns, kh, kw, sh, sw, ph, pw, Ho, Wo):
+    """columns (C·kh·kw, Ho·Wo) ← the windows of one image x (C, H, W): a row for each element (c, u, v) of a window.
 
-
-@helper
-def to_columns(x, columns, kh, kw, sh, sw, ph, pw, Ho, Wo):
-    """columns (C·kh·kw, Ho·Wo) ← the windows of one image x (C, H, W): a row for each element (c, u, v) of a window."""
-    C, H, width = x.shape
+    padded (C, H + 2 ph, W + 2 pw): zeros, inside which the image is copied first.
+    """
+    C, H, W = x.shape
+    for c in range(C):
+        for h in range(H):
+            for w in range(W):
+                padded[c, h + ph, w + pw] = x[c, h, w]
     row = 0
     for c in range(C):
+        plane = padded[c].reshape(-1)
         for u in range(kh):
-            top, bottom = inside(u, sh, ph, H, Ho)
             for v in range(kw):
-                left, right = inside(v, sw, pw, width, Wo)
                 out = columns[row]
-                out[:top * Wo] = 0
-                out[bottom * Wo:] = 0
-                for i in range(top, bottom):
-                    line, start, shift = x[c, i * sh + u - ph], i * Wo, v - pw
-                    for j in range(left):
-                        out[start + j] = 0
-                    if sw == 1:                                 # without a stride, the compiler copies eight at a time
-                        for j in range(left, right):
-                            out[start + j] = line[j + shift]
-                    else:
-                        for j in range(left, right):
-                            out[start + j] = line[j * sw + shift]
-                    for j in range(right, Wo):
-                        out[start + j] = 0
+                for i in range(Ho):
+                    start, at = i * Wo, (i * sh + u) * (W + 2 * pw) + v
+                    for j in range(Wo):
+                        out[start + j] = plane[at + j * sw]
                 row += 1
 
 
 @helper
-def from_columns(columns, x, kh, kw, sh, sw, ph, pw, Ho, Wo):
-    """The way back: every element of the windows is added to x (C, H, W) where it came from."""
-    C, H, width = x.shape
+def from_columns(columns, padded, x, kh, kw, sh, sw, ph, pw, Ho, Wo):
+    """The way back: x (C, H, W) ← the sum of all that `columns` has for its elements. padded: overwritten."""
+    C, H, W = x.shape
+    padded[:] = 0
     row = 0
     for c in range(C):
+        plane = padded[c].reshape(-1)
         for u in range(kh):
-            top, bottom = inside(u, sh, ph, H, Ho)
             for v in range(kw):
-                left, right = inside(v, sw, pw, width, Wo)
-                for i in range(top, bottom):
-                    line, given, shift = x[c, i * sh + u - ph], columns[row, i * Wo:(i + 1) * Wo], v - pw
-                    if sw == 1:
-                        for j in range(left, right):
-                            line[j + shift] += given[j]
-                    else:
-                        for j in range(left, right):
-                            line[j * sw + shift] += given[j]
+                given = columns[row]
+                for i in range(Ho):
+                    start, at = i * Wo, (i * sh + u) * (W + 2 * pw) + v
+                    for j in range(Wo):
+                        plane[at + j * sw] += given[start + j]
                 row += 1
+    for c in range(C):
+        for h in range(H):
+            for w in range(W):
+                x[c, h, w] = padded[c, h + ph, w + pw]
