@@ -61,8 +61,11 @@ class Kernel:
         return attach if function is None else attach(function)
 
     def __call__(self, *args):
-        if Choice.backend == "numpy" or any(isinstance(a, np.ndarray) and a.dtype.kind == "c" for a in args):
+        if Choice.backend == "numpy":
             return self.reference(*args)
+        for a in args:
+            if type(a) is np.ndarray and a.dtype.kind == "c":
+                return self.reference(*args)
         if self.compiled is None:
             self.compiled = self.compile()
         return self.compiled(*args)

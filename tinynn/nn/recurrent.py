@@ -10,7 +10,7 @@ Truncated backpropagation through time: cut the state off between pieces of a lo
 import numpy as np
 
 from ..autograd.settings import default_dtype, default_rng
-from ..ops import concatenate, stack
+from ..ops import concatenate
 from ..ops.recurrent import gru, lstm, rnn
 from .module import Array, Module, Parameter, as_input
 
@@ -65,7 +65,7 @@ class Recurrent(Module):
                 outputs.append(output[:, ::-1] if backwards else output)
                 final.append(last)
             x = outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=2)       # 2 of (N, T, H) -> (N, T, 2H)
-        state = tuple(stack(parts) for parts in zip(*final))                            # L of (N, H) -> (L, N, H)
+        state = tuple(parts[0] if len(parts) == 1 else concatenate(parts) for parts in zip(*final))  # L (1, N, H) -> (L, N, H)
         return x, state if self.n_states > 1 else state[0]
 
     def initial(self, state, n) -> tuple:
@@ -84,7 +84,7 @@ class Recurrent(Module):
         return tuple(as_input(s, dtype) for s in states)
 
     def layer(self, x, *states_and_parameters) -> tuple:
-        """(output (N, T, H), *final states (N, H)) of one layer in one direction."""
+        """(output (N, T, H), *final states (1, N, H)) of one layer in one direction."""
         raise NotImplementedError
 
     def __repr__(self):
@@ -97,7 +97,7 @@ class RNN(Recurrent):
 
     def layer(self, x, h, *parameters):
         output = rnn(x, h, *parameters)
-        return output, output[:, -1]
+        return output, output[None, :, -1]
 
 
 class GRU(Recurrent):
@@ -106,7 +106,7 @@ class GRU(Recurrent):
 
     def layer(self, x, h, *parameters):
         output = gru(x, h, *parameters)
-        return output, output[:, -1]
+        return output, output[None, :, -1]
 
 
 class LSTM(Recurrent):
@@ -118,4 +118,4 @@ class LSTM(Recurrent):
 
     def layer(self, x, h, c, *parameters):
         result = lstm(x, h, c, *parameters)                                             # (N, T + 1, H): h_1 ... h_T, c_T
-        return result[:, :-1], result[:, -2], result[:, -1]
+        return result[:, :-1], result[None, :, -2], result[None, :, -1]

@@ -98,15 +98,16 @@ def _(g, x, h0, W_ih, W_hh, b_ih, b_hh, saved):
 @op(shapes="(n,t,d),(n,h),(n,h),(k,d),(k,h),(k),(k)->(n,t,h)")
 def lstm(x, h0, c0, W_ih, W_hh, b_ih, b_hh):
     """`lstm_steps` of a whole sequence. x (N, T, D), h0, c0 (N, H) -> h_1 ... h_T, c_T (N, T + 1, H)."""
-    y, *memory = kernels.lstm_forward(*map(dense, (x, h0, c0)), side_by_side(W_hh, W_ih, b_ih + b_hh))
-    return saved(y, memory)
+    W = side_by_side(W_hh, W_ih, b_ih + b_hh)
+    y, *memory = kernels.lstm_forward(*map(dense, (x, h0, c0)), W)
+    return saved(y, (*memory, W))
 
 
 @lstm.vjp
 def _(g, x, h0, c0, W_ih, W_hh, b_ih, b_hh, saved):
     if isinstance(g, Tensor):
         return reference_vjp(lstm_steps, g, x, h0, c0, W_ih, W_hh, b_ih, b_hh)
-    dx, dh0, dc0, dW = kernels.lstm_backward(dense(g), *saved, side_by_side(W_hh, W_ih, b_ih + b_hh))
+    dx, dh0, dc0, dW = kernels.lstm_backward(dense(g), *saved)
     H = h0.shape[1]
     return dx, dh0, dc0, dW[:, H:-1], dW[:, :H], dW[:, -1], dW[:, -1]
 
