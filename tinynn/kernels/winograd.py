@@ -10,11 +10,12 @@ In two dimensions, tile by tile of 4 × 4 inputs d and 2 × 2 outputs: Y = Aᵀ[
           [0  1  0 -1]          [0    0    1]
 
 Bᵀ and Aᵀ cost additions alone. Summed over the channels, ⊙ becomes, for each of the 16 places, a product of matrices:
-M = V U, (tiles, C) @ (C, O), with V = Bᵀ d B of every tile and U = G w Gᵀ. For the gradient of the weights everything runs
-the other way: dM = A dY Aᵀ, dU = Vᵀ dM, dw = Gᵀ dU G. (The gradient of the inputs is a convolution with turned weights.)
+M = U Vᵀ, (O, C) @ (C, tiles), with V = Bᵀ d B of every tile and U = G w Gᵀ. For the gradient of the weights everything runs
+the other way: dM = A dY Aᵀ, dU = dM V, dw = Gᵀ dU G. (The gradient of the inputs is a convolution with turned weights.)
 
 The references are convolution.py's; read that first. x (N, C, H, W), W (O, C, 3, 3), y (N, O, Ho, Wo), paddings ph, pw.
-In the loops channels come last, so that additions go through memory in order. Threads share out the images, BLOCK at a time.
+V has its channels last, M and dM their tiles, so that all additions go through memory in order. Threads share out the
+images, BLOCK at a time.
 """
 import numpy as np
 
@@ -43,10 +44,10 @@ def _(x, W, b, ph, pw):
     for block in prange((N + BLOCK - 1) // BLOCK):
         start, stop = block * BLOCK, min(block * BLOCK + BLOCK, N)
         tiles = (stop - start) * th * tw
-        V, M = np.empty((16, tiles, C), x.dtype), np.empty((16, tiles, O), x.dtype)
+        V, M = np.empty((16, tiles, C), x.dtype), np.empty((16, O, tiles), x.dtype)
         inputs(x, start, stop, ph, pw, th, tw, V)
         for k in range(16):
-            np.dot(V[k], U[k], M[k])                            # (tiles, C) @ (C, O) -> (tiles, O)
+            np.dot(U[k], V[k].T, M[k])                          # (O, C) @ (C, tiles) -> (O, tiles)
         outputs(M, b, start, stop, th, tw, y)
     return y
 
@@ -62,32 +63,31 @@ def _(x, g, ph, pw):
     (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
     th, tw = (Ho + 1) // 2, (Wo + 1) // 2
     blocks = (N + BLOCK - 1) // BLOCK
-    dU = np.empty((blocks, 16, C, O), x.dtype)                  # a part for each block
+    dU = np.empty((blocks, 16, O, C), x.dtype)                  # a part for each block
     for block in prange(blocks):
         start, stop = block * BLOCK, min(block * BLOCK + BLOCK, N)
         tiles = (stop - start) * th * tw
-        V, dM = np.empty((16, tiles, C), x.dtype), np.empty((16, tiles, O), x.dtype)
+        V, dM = np.empty((16, tiles, C), x.dtype), np.empty((16, O, tiles), x.dtype)
         inputs(x, start, stop, ph, pw, th, tw, V)
         gradients(g, start, stop, th, tw, dM)
         for k in range(16):
-            np.dot(V[k].T, dM[k], dU[block, k])                 # (C, tiles) @ (tiles, O) -> (C, O)
+            np.dot(dM[k], V[k], dU[block, k])                   # (O, tiles) @ (tiles, C) -> (O, C)
     return weight_gradients(dU)
 
 
 @helper
 def weights(W):
-    """U = G w Gᵀ for all weights: (O, C, 3, 3) -> (16, C, O)."""
+    """U = G w Gᵀ for all weights: (O, C, 3, 3) -> (16, O, C)."""
     O, C, _, _ = W.shape
-    flat = np.dot(GG, W.reshape(O * C, 9).T)                    # (16, 9) @ (9, O·C) -> (16, O·C)
-    return flat.reshape(16, O, C).transpose(0, 2, 1).copy()
+    return np.dot(GG, W.reshape(O * C, 9).T).reshape(16, O, C)  # (16, 9) @ (9, O·C) -> (16, O·C)
 
 
 @helper
 def weight_gradients(dU):
-    """dw = Gᵀ dU G, summed over the blocks: (blocks, 16, C, O) -> (O, C, 3, 3)."""
-    C, columns = dU.shape[2], dU.shape[2] * dU.shape[3]
-    flat = np.dot(GG.T, dU.sum(0).reshape(16, columns))         # (9, 16) @ (16, C·O) -> (9, C·O)
-    return flat.reshape(9, C, -1).T.copy().reshape(-1, C, 3, 3)
+    """dw = Gᵀ dU G, summed over the blocks: (blocks, 16, O, C) -> (O, C, 3, 3)."""
+    _, _, O, C = dU.shape
+    flat = np.dot(GG.T, dU.sum(0).reshape(16, O * C))           # (9, 16) @ (16, O·C) -> (9, O·C)
+    return flat.T.copy().reshape(O, C, 3, 3)
 
 
 @helper
@@ -117,7 +117,7 @@ def inputs(x, start, stop, ph, pw, th, tw, V):
 
 @helper
 def outputs(M, bias, start, stop, th, tw, y):
-    """y of the images start ... stop − 1 ← Aᵀ M A + bias. M (16, tiles, O) is destroyed."""
+    """y of the images start ... stop − 1 ← Aᵀ M A + bias. M (16, O, tiles) is destroyed."""
     _, O, Ho, Wo = y.shape
     M = M.reshape(4, 4, -1)
     for j in range(4):                                          # Aᵀ M, into M[0] and M[1]
@@ -132,29 +132,35 @@ def outputs(M, bias, start, stop, th, tw, y):
             a[e] += b[e] + c[e]
         for e in range(len(a)):
             b[e] -= c[e] + d[e]
-    for n in range(start, stop):                                # tiles of 2 × 2, channels last -> (O, Ho, Wo)
-        for o in range(O):
-            for h in range(Ho):
-                tile = ((n - start) * th + h // 2) * tw * O + o
-                for w in range(Wo):
-                    y[n, o, h, w] = M[h % 2, w % 2, tile + w // 2 * O] + bias[o]
+    for h in range(2):                                          # (O, tiles) of 2 × 2 -> (Ho, Wo)
+        for w in range(2):
+            part, at = M[h, w], 0
+            for o in range(O):
+                for n in range(start, stop):
+                    plane = y[n, o]
+                    for i in range(th):
+                        if 2 * i + h < Ho:
+                            for j in range((Wo - w + 1) // 2):
+                                plane[2 * i + h, 2 * j + w] = part[at + j] + bias[o]
+                        at += tw
 
 
 @helper
 def gradients(g, start, stop, th, tw, dM):
-    """dM (16, tiles, O) ← A dY Aᵀ of the images start ... stop − 1; what lies beyond an odd edge counts as zero."""
+    """dM (16, O, tiles) ← A dY Aᵀ of the images start ... stop − 1; what lies beyond an odd edge counts as zero."""
     _, O, Ho, Wo = g.shape
     dM = dM.reshape(4, 4, -1)
-    for i in range(2):
-        for j in range(2):
-            part = dM[i, j]
-            for n in range(start, stop):
-                for h in range(th):
-                    for w in range(tw):
-                        tile = (((n - start) * th + h) * tw + w) * O
-                        row, column = 2 * h + i, 2 * w + j
-                        for o in range(O):
-                            part[tile + o] = g[n, o, row, column] if row < Ho and column < Wo else 0
+    for h in range(2):                                          # (Ho, Wo) -> (O, tiles) of 2 × 2
+        for w in range(2):
+            part, at = dM[h, w], 0
+            for o in range(O):
+                for n in range(start, stop):
+                    plane = g[n, o]
+                    for i in range(th):
+                        for j in range(tw):
+                            inside = 2 * i + h < Ho and 2 * j + w < Wo
+                            part[at + j] = plane[2 * i + h, 2 * j + w] if inside else 0
+                        at += tw
     for i in range(2):                                          # dY Aᵀ: (p, q) -> (p, p + q, p - q, -q)
         p, sum_, difference, q = dM[i, 0], dM[i, 1], dM[i, 2], dM[i, 3]
         for e in range(len(p)):
