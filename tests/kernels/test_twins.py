@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import hopfield, recurrent, updates  # noqa: F401  (fills the registry)
+from tinynn.kernels import hopfield, normalization, recurrent, updates  # noqa: F401  (fills the registry)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -66,7 +66,39 @@ def lstm_backward(rng, dtype):
     return rng.standard_normal(y.shape).astype(dtype), *memory, W
 
 
-CASES = {**{f"tinynn.kernels.recurrent.{f.__name__}": f for f in (rnn_backward, gru_backward, lstm_backward)},
+def images(rng, dtype):
+    """x (N, C, L), with channels far from 0; now and then no example, no channel, or one place."""
+    N, C, L = (int(rng.integers(low, high)) for low, high in ((1, 5), (0, 5), (1, 20)))
+    return (rng.standard_normal((N, C, L)) + 3 * rng.standard_normal(C)[:, None]).astype(dtype)
+
+
+def channels_forward(rng, dtype):
+    x = images(rng, dtype)
+    mean, var = normalization.moments.reference(x)
+    weight, bias = rng.standard_normal((2, x.shape[1])).astype(dtype)
+    return x, mean, 1 / np.sqrt(var + 0.1), weight, bias
+
+
+def channels_backward(rng, dtype):
+    x, mean, r, weight, _ = channels_forward(rng, dtype)
+    return rng.standard_normal(x.shape).astype(dtype), x, mean, r, weight
+
+
+def rows_forward(rng, dtype):
+    M, D = int(rng.integers(0, 80)), int(rng.integers(1, 20))
+    return (3 * rng.standard_normal((M, D)) + 5).astype(dtype), *rng.standard_normal((2, D)).astype(dtype), 0.1
+
+
+def rows_backward(rng, dtype):
+    x, weight, bias, eps = rows_forward(rng, dtype)
+    _, mean, r = normalization.rows_forward.reference(x, weight, bias, eps)
+    return rng.standard_normal(x.shape).astype(dtype), x, mean, r, weight
+
+
+CASES = {**{f"tinynn.kernels.normalization.{f.__name__}": f for f in (channels_forward, channels_backward, rows_forward,
+                                                                      rows_backward)},
+         "tinynn.kernels.normalization.moments": lambda rng, dtype: (images(rng, dtype),),
+         **{f"tinynn.kernels.recurrent.{f.__name__}": f for f in (rnn_backward, gru_backward, lstm_backward)},
          "tinynn.kernels.recurrent.rnn_forward": rnn_forward, "tinynn.kernels.recurrent.gru_forward": gru_forward,
          "tinynn.kernels.recurrent.lstm_forward": lstm_forward,
          "tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,

@@ -200,6 +200,23 @@ for name, gates, states in (("rnn", 1, 1), ("gru", 3, 1), ("lstm", 4, 2)):
     case(f"tinynn.ops.recurrent.{name}")(recurrent(name, gates, states))
 
 
+@case("tinynn.ops.normalization.batch_norm")
+def _(draw, dtype):
+    N, C, places = draw(st.integers(1, 3)), draw(st.integers(0, 2)), draw(testing.shapes(max_dims=2, min_side=1))
+    moments = importlib.import_module("tinynn.ops.normalization").moments
+    op, eps = registry["tinynn.ops.normalization.batch_norm"], draw(st.sampled_from([1e-5, 0.3]))
+    return (lambda x, weight, bias: op(x, weight, bias, *moments(x.numpy()), eps),
+            [draw(testing.arrays(shape, dtype=dtype)) for shape in ((N, C, *places), C, C)])
+
+
+@case("tinynn.ops.normalization.layer_norm")
+def _(draw, dtype):
+    lead, shape = draw(testing.shapes(max_dims=2)), draw(testing.shapes(min_dims=1, max_dims=2, min_side=1))
+    op, eps = registry["tinynn.ops.normalization.layer_norm"], draw(st.sampled_from([1e-5, 0.3]))
+    return (lambda *xs: op(*xs, eps),
+            [draw(testing.arrays(size, dtype=dtype)) for size in ((*lead, *shape), shape, shape)])
+
+
 @case("tinynn.ops.operators.astype")
 def _(draw, dtype):
     return lambda x: x.astype(x.dtype), [draw(testing.arrays(testing.shapes(), dtype=dtype))]

@@ -52,7 +52,7 @@ def loss(name, module, x, target):
 
 def batch_norm(name, x):
     """Three training batches, x[0] to x[2], one evaluation of x[3]; the state before and after."""
-    module = shaken(nn.BatchNorm1d(x.shape[2]))
+    module = shaken((nn.BatchNorm2d if x.ndim == 5 else nn.BatchNorm1d)(x.shape[2]))
     for i in range(3):
         layer(f"{name}/{i}", module, x[i])
     layer(f"{name}/3", module.eval(), x[3])
@@ -76,5 +76,10 @@ loss("MSELoss", nn.MSELoss(), torch.randn(5, 3), torch.randn(5, 3))
 loss("L1Loss", nn.L1Loss(), torch.randn(5, 3), torch.randn(5, 3))
 loss("BCEWithLogitsLoss", nn.BCEWithLogitsLoss(), 5 * torch.randn(6, 2), torch.rand(6, 2))
 loss("CrossEntropyLoss", nn.CrossEntropyLoss(), 5 * torch.randn(7, 4), torch.tensor([0, 3, 1, 1, 2, 0, 3]))
+
+batch_norm("BatchNorm2d", 2 + 3 * torch.randn(4, 4, 3, 5, 2))
+layer("LocalResponseNorm", nn.LocalResponseNorm(5, alpha=0.3, beta=0.6, k=2.0), 3 * torch.randn(2, 7, 3, 2))
+layer("LocalResponseNorm-even", nn.LocalResponseNorm(4), 30 * torch.randn(3, 6, 5))
+layer("LocalResponseNorm-wide", nn.LocalResponseNorm(9, alpha=0.1), 3 * torch.randn(2, 3, 4, 1))
 
 np.savez_compressed(Path(__file__).with_name("torch_nn.npz"), **record)

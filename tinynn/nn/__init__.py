@@ -1,14 +1,16 @@
 """Layers, losses and initialisation. Read module.py first, then layers.py, losses.py, init.py, recurrent.py."""
 from . import init
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
-from .layers import BatchNorm1d, Dropout, Flatten, LayerNorm, Linear, Sequential
+from .layers import Dropout, Flatten, Linear, Sequential
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, cross_entropy, l1_penalty, l2_penalty
 from .module import Module, Parameter, as_input
+from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm, LocalResponseNorm
 from .recurrent import GRU, LSTM, RNN
 from .summary import summary
 
 __all__ = [
-    "BCEWithLogitsLoss", "BatchNorm1d", "CrossEntropyLoss", "Dropout", "Flatten", "GELU", "GRU", "L1Loss", "LSTM", "LayerNorm",
-    "LeakyReLU", "Linear", "MSELoss", "Module", "Parameter", "RNN", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
-    "as_input", "cross_entropy", "init", "l1_penalty", "l2_penalty", "summary",
+    "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "CrossEntropyLoss", "Dropout", "Flatten", "GELU", "GRU",
+    "L1Loss", "LSTM", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "MSELoss", "Module", "Parameter",
+    "RNN", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "as_input", "cross_entropy", "init", "l1_penalty",
+    "l2_penalty", "summary",
 ]
