@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import hopfield, normalization, recurrent, updates  # noqa: F401  (fills the registry)
+from tinynn.kernels import activations, hopfield, normalization, recurrent, updates  # noqa: F401  (fills the registry)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -66,6 +66,10 @@ def lstm_backward(rng, dtype):
     return rng.standard_normal(y.shape).astype(dtype), *memory, W
 
 
+def vectors(rng, dtype, count):
+    return tuple(3 * rng.standard_normal((count, rng.integers(0, 50))).astype(dtype))
+
+
 def images(rng, dtype):
     """x (N, C, L), with channels far from 0; now and then no example, no channel, or one place."""
     N, C, L = (int(rng.integers(low, high)) for low, high in ((1, 5), (0, 5), (1, 20)))
@@ -97,6 +101,8 @@ def rows_backward(rng, dtype):
 
 CASES = {**{f"tinynn.kernels.normalization.{f.__name__}": f for f in (channels_forward, channels_backward, rows_forward,
                                                                       rows_backward)},
+         "tinynn.kernels.activations.gelu_forward": lambda rng, dtype: vectors(rng, dtype, 1),
+         "tinynn.kernels.activations.gelu_backward": lambda rng, dtype: vectors(rng, dtype, 2),
          "tinynn.kernels.normalization.moments": lambda rng, dtype: (images(rng, dtype),),
          **{f"tinynn.kernels.recurrent.{f.__name__}": f for f in (rnn_backward, gru_backward, lstm_backward)},
          "tinynn.kernels.recurrent.rnn_forward": rnn_forward, "tinynn.kernels.recurrent.gru_forward": gru_forward,
