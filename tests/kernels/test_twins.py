@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import activations, hopfield, normalization, recurrent, updates  # noqa: F401  (fills the registry)
+from tinynn.kernels import activations, attention, hopfield, normalization, recurrent, updates  # noqa: F401  (registers)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -99,7 +99,26 @@ def rows_backward(rng, dtype):
     return rng.standard_normal(x.shape).astype(dtype), x, mean, r, weight
 
 
-CASES = {**{f"tinynn.kernels.normalization.{f.__name__}": f for f in (channels_forward, channels_backward, rows_forward,
+def attention_forward(rng, dtype):
+    """Now and then no example or query; many and few keys; with and without a mask; views of one array, as of one product."""
+    N, T, h, d, e = (int(rng.integers(low, high)) for low, high in ((0, 5), (0, 6), (1, 4), (1, 5), (1, 5)))
+    S = T if rng.integers(2) and T else int(rng.integers(1, 40))
+    q, k, v = (rng.standard_normal((N, n, h, width)).astype(dtype) for n, width in ((T, d), (S, d), (S, e)))
+    if S == T:
+        q, k, v = rng.standard_normal((N, T, 3, h, d)).astype(dtype).transpose(2, 0, 1, 3, 4)
+    mask = np.where(rng.random((N, h, T, S)) < 0.3, -np.inf, rng.standard_normal((N, h, T, S))).astype(dtype)
+    mask[..., 0] = 0
+    return q, k, v, mask if rng.integers(2) else np.zeros((0, 0, 0, 0), dtype)
+
+
+def attention_backward(rng, dtype):
+    q, k, v, mask = attention_forward(rng, dtype)
+    y, w = attention.attention_forward.reference(q, k, v, mask)
+    return rng.standard_normal(y.shape).astype(dtype), q, k, v, np.ascontiguousarray(w), *(np.zeros_like(a) for a in (q, k, v))
+
+
+CASES = {**{f"tinynn.kernels.attention.{f.__name__}": f for f in (attention_forward, attention_backward)},
+         **{f"tinynn.kernels.normalization.{f.__name__}": f for f in (channels_forward, channels_backward, rows_forward,
                                                                       rows_backward)},
          "tinynn.kernels.activations.gelu_forward": lambda rng, dtype: vectors(rng, dtype, 1),
          "tinynn.kernels.activations.gelu_backward": lambda rng, dtype: vectors(rng, dtype, 2),

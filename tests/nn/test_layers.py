@@ -22,6 +22,8 @@ CASES = {
     "batch norm of images": (lambda: nn.BatchNorm2d(2), (3, 2, 2, 1)),
     "layer norm": (lambda: nn.LayerNorm(4), (3, 4)), "layer norm 2-d": (lambda: nn.LayerNorm((2, 3)), (2, 2, 3)),
     "local response norm": (lambda: nn.LocalResponseNorm(3, alpha=0.5), (2, 4, 2)),
+    "block": (lambda: nn.TransformerBlock(4, 2, 3), (2, 3, 4)),
+    "patches": (lambda: nn.PatchEmbedding(4, 2, 1, 3), (2, 1, 4, 4)),
     "tanh": (nn.Tanh, (3, 2)), "relu": (nn.ReLU, (3, 2)), "leaky relu": (nn.LeakyReLU, (3, 2)),
     "sigmoid": (nn.Sigmoid, (3, 2)), "gelu": (nn.GELU, (3, 2)), "softmax": (nn.Softmax, (3, 4)),
     "mlp": (lambda: nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Tanh(), nn.LayerNorm(3), nn.Linear(3, 1)),
@@ -51,7 +53,8 @@ def test_gradient(name):
 
 
 @pytest.mark.parametrize("name", ["linear", "batch norm", "batch norm 3-d", "batch norm off", "batch norm of images",
-                                  "layer norm", "layer norm 2-d", "local response norm", "gelu", "softmax", "mlp"])
+                                  "layer norm", "layer norm 2-d", "local response norm", "block", "gelu", "softmax",
+                                  "mlp"])
 def test_hessian(name):
     leaves, loss = case(name)
     numeric = differences(lambda: flat(tn.grad(loss(), leaves)), leaves)

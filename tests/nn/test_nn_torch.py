@@ -17,6 +17,7 @@ LAYERS = {
     "LocalResponseNorm": lambda: nn.LocalResponseNorm(5, alpha=0.3, beta=0.6, k=2),
     "LocalResponseNorm-even": lambda: nn.LocalResponseNorm(4),
     "LocalResponseNorm-wide": lambda: nn.LocalResponseNorm(9, alpha=0.1),
+    "TransformerBlock": lambda: nn.TransformerBlock(6, 3, 8),
     "MLP": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.LayerNorm(5),
                                  nn.Linear(5, 2)),
 }
@@ -48,7 +49,8 @@ def check_pass(module, name):
 
 def test_every_recorded_case_is_used():
     others = {"BatchNorm1d", "BatchNorm1d-3d", "BatchNorm2d", "MSELoss", "L1Loss", "BCEWithLogitsLoss", "CrossEntropyLoss"}
-    assert {key.split("/")[0] for key in RECORD} == LAYERS.keys() | others
+    attention = {key.split("/")[0] for key in RECORD if key.startswith("Attention")}        # tests/nn/test_attention.py
+    assert {key.split("/")[0] for key in RECORD} == LAYERS.keys() | others | attention
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])

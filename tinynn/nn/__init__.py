@@ -1,6 +1,7 @@
 """Layers, losses and initialisation. Read module.py first, then layers.py, losses.py, init.py, recurrent.py."""
 from . import init
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .attention import MultiheadAttention, PatchEmbedding, TransformerBlock
 from .layers import Dropout, Flatten, Linear, Sequential
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, cross_entropy, l1_penalty, l2_penalty
 from .module import Module, Parameter, as_input
@@ -10,7 +11,7 @@ from .summary import summary
 
 __all__ = [
     "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "CrossEntropyLoss", "Dropout", "Flatten", "GELU", "GRU",
-    "L1Loss", "LSTM", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "MSELoss", "Module", "Parameter",
-    "RNN", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "as_input", "cross_entropy", "init", "l1_penalty",
-    "l2_penalty", "summary",
+    "L1Loss", "LSTM", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "MSELoss", "Module",
+    "MultiheadAttention", "Parameter", "PatchEmbedding", "RNN", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
+    "TransformerBlock", "as_input", "cross_entropy", "init", "l1_penalty", "l2_penalty", "summary",
 ]
