@@ -1,9 +1,10 @@
-"""The command line: `python -m tinynn data` and `python -m tinynn check FILE.py::FUNCTION`."""
+"""The command line: `python -m tinynn data [fetch NAME...]` and `python -m tinynn check FILE.py::FUNCTION`."""
 import sys
 
 USAGE = """usage: python -m tinynn COMMAND
 
   data                      list the data sets, and where each would come from
+  data fetch NAME... | all  download data sets, each file checked by its sha256
   check FILE.py::FUNCTION   property-test an op of your own: values, gradients, shapes, dtypes
 """
 
@@ -14,9 +15,9 @@ def main(argv: list[str]) -> int:
     if command == "check":
         from tinynn.autograd.check_cli import main as check
         return check(rest)
-    if argv == ["data"]:
+    if command == "data":
         from tinynn.data.listing import main as data
-        return data()
+        return data(rest)
     asked = command in ("help", "-h", "--help")
     print(USAGE if asked else f"python -m tinynn: there is no command '{' '.join(argv)}'\n\n{USAGE}",
           file=sys.stdout if asked else sys.stderr)

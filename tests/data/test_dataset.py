@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tinynn import data
 from tinynn.__main__ import main
-from tinynn.data import dataset
+from tinynn.data.sources import FILES
 
 
 @pytest.fixture
@@ -20,22 +20,42 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "cache" / "set").mkdir(parents=True)
     monkeypatch.setenv("TINYNN_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
-    digest = hashlib.sha256(b"right").hexdigest()
-    monkeypatch.setattr(dataset, "FILES", {"numbers": {"set/numbers.txt": digest}})
-    monkeypatch.setattr("tinynn.data.listing.FILES", dataset.FILES)
+    monkeypatch.setitem(FILES, "numbers", {"set/numbers.txt": hashlib.sha256(b"right").hexdigest()})
     return tmp_path
 
 
 def test_the_named_folder_comes_before_the_cache(folder):
     for place in ("cache", "data"):
         (folder / place / "set" / "numbers.txt").write_bytes(b"right")
-        assert data.find("set/numbers.txt") == folder / place / "set" / "numbers.txt"
+        assert data.find("numbers") == [folder / place / "set" / "numbers.txt"]
+
+
+def test_all_files_or_none(folder, monkeypatch, caplog):
+    digest = hashlib.sha256(b"right").hexdigest()
+    monkeypatch.setitem(FILES, "numbers", {"set/numbers.txt": digest, "set/more.txt": digest})
+    (folder / "data" / "set" / "numbers.txt").write_bytes(b"right")
+    assert data.find("numbers") is None and "for want of set/more.txt" in caplog.text
+    (folder / "cache" / "set" / "more.txt").write_bytes(b"right")
+    assert data.find("numbers") == [folder / "data" / "set" / "numbers.txt", folder / "cache" / "set" / "more.txt"]
+
+
+def test_a_file_may_have_several_published_forms(folder, monkeypatch):
+    digests = tuple(hashlib.sha256(text).hexdigest() for text in (b"right", b"also right"))
+    monkeypatch.setitem(FILES, "numbers", {"set/numbers.txt": digests})
+    path = folder / "data" / "set" / "numbers.txt"
+    for contents in (b"right", b"also right"):
+        path.write_bytes(contents)
+        assert data.find("numbers") == [path]
+    path.write_bytes(b"wrong")
+    with pytest.raises(ValueError, match="numbers.txt is damaged"):
+        data.find("numbers")
 
 
 def test_an_absent_file_is_none_with_a_warning_that_names_the_folders(folder, caplog):
     with caplog.at_level(logging.WARNING, "tinynn.data"):
-        assert data.find("set/numbers.txt") is None
-    assert "STAND-IN" in caplog.text and str(folder / "data") in caplog.text and str(folder / "cache") in caplog.text
+        assert data.find("numbers") is None
+    assert "fetch numbers" in caplog.text and "STAND-IN" in caplog.text
+    assert str(folder / "data") in caplog.text and str(folder / "cache") in caplog.text
 
 
 @pytest.mark.parametrize("contents", [b"", b"righ", b"Right", b"right\n"])
@@ -43,7 +63,7 @@ def test_a_damaged_file_is_refused_by_name(folder, contents):
     path = folder / "data" / "set" / "numbers.txt"
     path.write_bytes(contents)
     with pytest.raises(ValueError, match="numbers.txt is damaged"):
-        data.find("set/numbers.txt")
+        data.find("numbers")
 
 
 def test_the_command_lists_stand_in_real_and_damaged(folder, capsys):
@@ -52,7 +72,7 @@ def test_the_command_lists_stand_in_real_and_damaged(folder, capsys):
     path = folder / "data" / "set" / "numbers.txt"
     path.write_bytes(b"right")
     assert main(["data"]) == 0
-    assert f"real data   {path}" in capsys.readouterr().out
+    assert f"real data   {path.parent}" in capsys.readouterr().out
     path.write_bytes(b"wrong")
     assert main(["data"]) == 1
     assert "DAMAGED" in capsys.readouterr().out
@@ -88,6 +108,6 @@ def test_impossible_sizes_are_refused(sizes):
 
 
 @pytest.mark.skipif("TINYNN_DATA" not in os.environ, reason="needs the real files")
-@pytest.mark.parametrize("file", [file for files in dataset.FILES.values() for file in files])
-def test_the_real_files_are_the_published_ones(file):
-    assert data.find(file) is not None
+@pytest.mark.parametrize("name", FILES)
+def test_the_real_files_are_the_published_ones(name):
+    assert data.find(name) is not None

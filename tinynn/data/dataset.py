@@ -1,4 +1,4 @@
-"""What a loader returns, and where it finds its files. A loader to read next: regression.py."""
+"""What a loader returns, and where it finds its files, which sources.py lists. A loader to read next: regression.py."""
 import hashlib
 import logging
 import os
@@ -9,22 +9,9 @@ import numpy as np
 
 from tinynn.autograd.settings import default_rng
 
-log = logging.getLogger("tinynn.data")
+from .sources import FILES
 
-# Every file of every data set, with its sha256. A file is read only if it is, byte for byte, the published one:
-# then its contents are known, and a loader need not check them again.
-FILES = {
-    "hopfield_digits": {
-        "kuleuven/digits.mat": "a90212520797400fce1101adcae33bc2eb8e7e31007cf59bdf9940920b47c37a",
-    },
-    "regression_problem": {
-        "kuleuven/Data_Problem1_regression.mat": "8892b64603497bfecc7d8f3de402f93759f35f5986d6c17505ea0274cdb70df0",
-    },
-    "santa_fe_laser": {
-        "santafe/lasertrain.dat": "2471442ddccb9b7aa0214e1ba5a885d990c523df6cbdc694abacb0fd191da5f6",
-        "santafe/laserpred.dat": "be420706e3928409159f22aac148ea6748f54b4e6863653b31c6e9d6e19ce18f",
-    },
-}
+log = logging.getLogger("tinynn.data")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,39 +33,39 @@ class Dataset:
         return "real data" if self.real else "generated stand-in"
 
 
-def find(relative: str) -> Path | None:
-    """The file `relative` (as "kuleuven/threes.mat") in $TINYNN_DATA or the user's cache; else None, with a warning.
+def find(name: str) -> list[Path] | None:
+    """The files of the data set `name`, in the order of sources.py, in $TINYNN_DATA or the user's cache.
 
-    ValueError: the file is damaged, or not the published one; the message names it.
+    None, with a warning, if one is missing. ValueError: one is damaged, or not the published one; the message names it.
     """
-    path = locate(relative)
-    if path is None:
-        log.warning("%s is in none of: %s. Using a generated STAND-IN.",
-                    relative, ", ".join(str(folder) for folder in folders()))
+    missing = [file for file in FILES[name] if not locate(file)]
+    if missing:
+        log.warning("%s: using a generated STAND-IN, for want of %s in %s; `python -m tinynn data fetch %s` gets the real "
+                    "data", name, ", ".join(missing), " or ".join(str(folder) for folder in folders()), name)
         return None
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != published(relative):
-        raise ValueError(f"{path} is damaged, or is not the published file: its sha256 starts {found[:12]}, "
-                         f"expected {published(relative)[:12]}; replace it, or delete it to use the stand-in")
-    return path
+    return [verified(locate(file), digests) for file, digests in FILES[name].items()]
 
 
-def locate(relative: str) -> Path | None:
-    """Where `relative` is, unread; None if nowhere."""
-    return next((folder / relative for folder in folders() if (folder / relative).is_file()), None)
+def locate(file: str) -> Path | None:
+    """Where a file (as "kuleuven/threes.mat") is, unread; None if nowhere."""
+    return next((folder / file for folder in folders() if (folder / file).is_file()), None)
 
 
 def folders() -> list[Path]:
-    """Where to look, in order."""
+    """Where to look, in order; the last is the user's cache."""
     import pooch
     named = os.environ.get("TINYNN_DATA")
     cache = Path(pooch.os_cache("tinynn"))
     return [Path(named), cache] if named else [cache]
 
 
-def published(relative: str) -> str:
-    """The sha256 that the file must have."""
-    return {file: digest for files in FILES.values() for file, digest in files.items()}[relative]
+def verified(path: Path, digests) -> Path:
+    """The path, if the file has the sha256, or one of a tuple of them; else ValueError."""
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found not in digests:
+        raise ValueError(f"{path} is damaged, or is not the published file: its sha256 is {found}, expected {digests}; "
+                         "replace it, or delete it to use the stand-in")
+    return path
 
 
 def disjoint_samples(n_rows: int, sizes, rng=None) -> tuple[np.ndarray, ...]:

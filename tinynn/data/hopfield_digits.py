@@ -8,8 +8,10 @@ the ten that the course stores:
 import numpy as np
 
 from .dataset import Dataset, find
+from .glyphs import ink_at, outline
+from .matlab import read_matlab
+from .reading import damage_named
 
-FILE = "kuleuven/digits.mat"
 SHAPE = 16, 15
 COUNTS = 20, 20, 20, 20, 19, 20, 20, 20, 20, 19         # of the 0s, 1s, ..., in this order
 FONTS = "DejaVuSans-Bold", "DejaVuSerif-Bold", "DejaVuSansMono-Bold", "DejaVuSans", "DejaVuSerif"
@@ -20,18 +22,20 @@ def hopfield_digits() -> Dataset:
 
     x_test (20, 240), y_test (20,): two more of each digit, 0 to 9 and again. ValueError: a damaged file, which is named.
     """
-    path = find(FILE)
-    ink, ink_test = read(path) if path else stand_in()
+    files = find("hopfield_digits")
+    ink, ink_test = read(*files) if files else stand_in()
     digits = np.arange(10, dtype=np.int64)
     return Dataset(np.where(ink, 1.0, -1.0), np.repeat(digits, COUNTS), np.where(ink_test, 1.0, -1.0), np.tile(digits, 2),
-                   name="hopfield digits", real=path is not None)
+                   name="hopfield digits", real=files is not None)
 
 
 def read(path):
-    """Where there is ink, from the MATLAB file: (198, 240) and (20, 240)."""
-    from scipy.io import loadmat
-    columns = loadmat(path)
-    return columns["X"] > 0, np.vstack([columns["Xtest1"], columns["Xtest2"]]) > 0
+    """Where there is ink, from the MATLAB file: (198, 240) and (20, 240). ValueError, naming the file: it is damaged."""
+    tables = read_matlab(path, "X", "Xtest1", "Xtest2")
+    with damage_named(path):
+        if [table.shape for table in tables] != [(198, 240), (10, 240), (10, 240)]:
+            raise ValueError(f"its tables have the shapes {[table.shape for table in tables]}")
+        return tables[0] > 0, np.vstack(tables[1:]) > 0
 
 
 def stand_in():
@@ -51,15 +55,8 @@ def draw(digits, rng):
 
 def bitmap(digit, font, transform, shift):
     """A printed digit that fills its frame, transformed by a matrix (2, 2) and shifted: (240,), True where there is ink."""
-    from matplotlib import get_data_path
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.path import Path
-    from matplotlib.textpath import TextPath
-    outline = TextPath((0, 0), str(digit), prop=FontProperties(fname=f"{get_data_path()}/fonts/ttf/{font}.ttf"))
-    box = outline.get_extents()
-    points = 2 * (outline.vertices - box.min) / box.size - 1                    # (n, 2) in the frame [-1, 1]²
+    points, codes, _ = outline(digit, font)                                     # (n, 2) in the frame [-1, 1]²
     rows, columns = SHAPE
     y, x = np.meshgrid(1 - (2 * np.arange(rows) + 1) / rows, (2 * np.arange(columns) + 1) / columns - 1, indexing="ij")
     centres = np.stack([x.ravel(), y.ravel()], axis=1)                          # (240, 2): of the pixels, from the top left
-    curves = Path(points @ transform.T + shift, outline.codes).to_polygons()
-    return np.logical_xor.reduce([Path(curve).contains_points(centres) for curve in curves])        # minus the holes
+    return ink_at(centres, points @ transform.T + shift, codes)

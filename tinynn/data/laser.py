@@ -10,8 +10,8 @@ r = 14.2, nearer to where chaos begins at r = 14, so that pulses grow as long as
 import numpy as np
 
 from .dataset import Dataset, find
+from .reading import read_table
 
-TRAIN, TEST = "santafe/lasertrain.dat", "santafe/laserpred.dat"
 STEPS = 1000, 100
 SIGMA, R, B = 2, 14.2, 0.25
 
@@ -21,10 +21,14 @@ def santa_fe_laser() -> Dataset:
 
     ValueError: a damaged file, which is named.
     """
-    train, test = find(TRAIN), find(TEST)
-    real = train is not None and test is not None
-    x_train, x_test = (np.loadtxt(train), np.loadtxt(test)) if real else stand_in()
-    return Dataset(x_train, None, x_test, None, name="santa fe laser", real=real)
+    files = find("santa_fe_laser")
+    x_train, x_test = [read(file) for file in files] if files else stand_in()
+    return Dataset(x_train, None, x_test, None, name="santa fe laser", real=files is not None)
+
+
+def read(path):
+    """The values in a file, one to a line: (T,). ValueError, naming the file: it is damaged."""
+    return read_table(path, columns=1, low=0, high=255)[:, 0]
 
 
 def stand_in():

@@ -7,8 +7,9 @@ with the five largest digits d1 >= ... >= d5 of their number, and fits a network
 import numpy as np
 
 from .dataset import Dataset, find
+from .matlab import read_matlab
+from .reading import damage_named
 
-FILE = "kuleuven/Data_Problem1_regression.mat"
 ROWS = 13600
 
 
@@ -20,18 +21,19 @@ def regression_problem(digits=(8, 8, 7, 5, 1)) -> Dataset:
     """
     if len(digits) != 5 or any(d not in range(10) for d in digits) or not any(digits):
         raise ValueError(f"regression_problem: digits is {digits!r}; expected five digits from 0 to 9, not all 0")
-    path = find(FILE)
-    x, surfaces = read(path) if path else stand_in()
+    files = find("regression_problem")
+    x, surfaces = read(*files) if files else stand_in()
     d = np.sort(digits)[::-1]
-    return Dataset(x, surfaces @ d / d.sum(), None, None, name="regression problem", real=path is not None)
+    return Dataset(x, surfaces @ d / d.sum(), None, None, name="regression problem", real=files is not None)
 
 
 def read(path):
-    """x (13600, 2) and the five surfaces (13600, 5) from the MATLAB file."""
-    from scipy.io import loadmat
-    columns = loadmat(path)
-    return (np.hstack([columns["X1"], columns["X2"]]),
-            np.hstack([columns[f"T{i}"] for i in range(1, 6)]))
+    """x (13600, 2) and the five surfaces (13600, 5) from the MATLAB file. ValueError, naming it: it is damaged."""
+    columns = read_matlab(path, "X1", "X2", "T1", "T2", "T3", "T4", "T5")               # each (13600, 1)
+    with damage_named(path):
+        if any(column.shape != (len(columns[0]), 1) for column in columns):
+            raise ValueError(f"its columns have the shapes {[column.shape for column in columns]}")
+        return np.hstack(columns[:2]), np.hstack(columns[2:])
 
 
 def stand_in():
