@@ -14,7 +14,6 @@ from ..autograd.backward import reference_vjp
 from ..autograd.op import op, saved
 from ..autograd.tensor import Tensor, as_array
 from ..kernels import attention as kernels
-from ..kernels.threads import one_blas_thread
 from .products import matmul
 from .reductions import softmax
 from .shaping import reshape, swapaxes, transpose
@@ -53,8 +52,7 @@ def _(g, q, k, v, mask, saved):
         return reference_vjp(attention_reference, g, q, k, v, mask)
     arrays = [by_token(a) for a in (q, k, v)]
     gradients = [np.empty_like(a) for a in arrays]
-    with one_blas_thread():
-        kernels.attention_backward(by_token(g), *arrays, saved, *gradients)
+    kernels.attention_backward(by_token(g), *arrays, saved, *gradients)
     return (*(d.swapaxes(1, 2).reshape(x.shape) for d, x in zip(gradients, (q, k, v))),
             lambda: dscores(by_head(g), by_head(v), saved).reshape(*q.shape[:-1], k.shape[-2]))
 
@@ -81,8 +79,7 @@ def _(g, z, heads, mask, saved):
         return reference_vjp(self_attention_reference, g, z, heads, mask)
     (q, k, v), dz = apart(z, heads), np.empty(z.shape, z.dtype)
     g = np.ascontiguousarray(g).reshape(q.shape)                                    # (N, T, h·d) -> (N, T, h, d)
-    with one_blas_thread():
-        kernels.attention_backward(g, q, k, v, saved, *apart(dz, heads))            # writes into dz
+    kernels.attention_backward(g, q, k, v, saved, *apart(dz, heads))                # writes into dz
     return dz, None, lambda: dscores(g.swapaxes(1, 2), v.swapaxes(1, 2), saved)
 
 
@@ -104,8 +101,7 @@ def forward(q, k, v, mask, shape):
         mask = np.broadcast_to(np.zeros(1, q.dtype), (0, 0, 0, 0))
     else:
         mask = by_head(np.broadcast_to(additive(mask, shape, q.dtype), shape))
-    with one_blas_thread():
-        return kernels.attention_forward(q, k, v, mask)
+    return kernels.attention_forward(q, k, v, mask)
 
 
 def additive(mask, shape, dtype):
