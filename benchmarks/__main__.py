@@ -8,11 +8,11 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import features, recurrent, workloads
+from . import features, features_attention, recurrent, workloads
 from .growth import draw
 from .timing import compare
 
-TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE
+TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE + features_attention.TABLE
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn")
 
 
