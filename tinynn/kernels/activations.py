@@ -1,4 +1,8 @@
-"""GELU in one pass. In NumPy it takes an error function, which is computed one number at a time, and ten temporary arrays."""
+"""Activation functions in one pass.
+
+relu's way back, which NumPy takes a bool array for, half as fast; and GELU, which in NumPy takes an error function, computed
+one number at a time, and ten temporary arrays.
+"""
 import math
 
 import numpy as np
@@ -31,6 +35,20 @@ def ratio(x, p, q):
     under = q[0] + u * (q[1] + u * (q[2] + u * (q[3] + u * (q[4] + u * q[5]))))
     y = np.float32(0.5) + x * over / under
     return np.float32(1) if x > EDGE else np.float32(0) if x < -EDGE else y            # NaN stays NaN
+
+
+@kernel
+def relu_backward(g, y):
+    """dL/dx = g where y = relu(x) > 0, else 0. g, y: vectors."""
+    return g * (y > 0)
+
+
+@relu_backward.numba
+def _(g, y):
+    dx = np.empty_like(g)
+    for i in range(g.size):
+        dx[i] = g[i] if y[i] > 0 else 0
+    return dx
 
 
 @kernel
