@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`: a row for each workload and peer. `python -m benchmarks growth`: how cost grows.
+"""`python -m benchmarks [NAME ...]`: a row for each workload and peer. `growth`, `convolution`: how cost grows, as figures.
 
 Install the peers with `pip install -e ".[peers]"`; those that are missing are skipped. Run it on a quiet machine.
 """
@@ -8,11 +8,11 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import features, features_attention, recurrent, workloads
-from .growth import draw
+from . import convolution, features, features_attention, growth, recurrent, workloads
 from .timing import compare
 
 TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE + features_attention.TABLE
+FIGURES = {"convolution": convolution.draw, "growth": growth.draw}
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn")
 
 
@@ -20,19 +20,20 @@ def main():
     """Run the named workloads (default: all), print the table, and write benchmarks/results.json if all were run."""
     names = [workload.__name__ for workload, _, _ in TABLE]
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}, growth (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*names, *FIGURES])} (default: all)")
     chosen = parser.parse_args().names
-    unknown = set(chosen) - {*names, "growth"}
+    unknown = set(chosen) - {*names, *FIGURES}
     if unknown:
-        parser.error(f"there is no workload {', '.join(unknown)}; there are {', '.join(names)} and growth")
+        parser.error(f"there is no workload {', '.join(unknown)}; there are {', '.join([*names, *FIGURES])}")
     rows = []
     for workload, targets, how in TABLE:
         if not chosen or workload.__name__ in chosen:
             rows += run(workload, targets, how)
     if not chosen:
         write(rows)
-    if not chosen or "growth" in chosen:
-        print("wrote", draw())
+    for name, draw in FIGURES.items():
+        if not chosen or name in chosen:
+            print("wrote", draw())
 
 
 def run(workload, targets, how) -> list:
