@@ -10,7 +10,7 @@ SESSIONS = {
     "supervised": ("training_algorithms", "generalization", "noise", "network_size", "personal_regression",
                    "regularization"),
     "recurrent": ("hopfield_attractors", "hopfield_digits", "laser_mlp", "laser_lstm"),
-    "features": (),
+    "features": ("attention", "vit_mnist"),
     "generative": (),
 }
 
