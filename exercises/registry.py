@@ -10,7 +10,8 @@ SESSIONS = {
     "supervised": ("training_algorithms", "generalization", "noise", "network_size", "personal_regression",
                    "regularization"),
     "recurrent": ("hopfield_attractors", "hopfield_digits", "laser_mlp", "laser_lstm"),
-    "features": ("pca",),
+    "features": ("pca", "autoencoder", "stacked_autoencoder", "conv_arithmetic", "cnn_digits", "mnist_optimizers", "attention",
+                 "vit_mnist"),
     "generative": (),
 }
 
