@@ -147,7 +147,9 @@ def test_ctrl_c_leaves_nothing_half(server, cache):
     """In a process of its own, stopped when half of the file has come."""
     server.contents["/a/numbers.bin"] = RIGHT
     server.stuck.add("/a/numbers.bin")
-    program = ("import sys, pathlib, pooch; from tinynn.__main__ import main; from tinynn.data.sources import FILES, MIRRORS\n"
+    program = ("import signal, sys, pathlib, pooch; from tinynn.__main__ import main\n"
+               "from tinynn.data.sources import FILES, MIRRORS\n"
+               "signal.signal(signal.SIGINT, signal.default_int_handler)\n"         # a test run in the background ignores it
                f"pooch.os_cache = lambda name: pathlib.Path({str(cache)!r})\n"
                f"FILES['numbers'] = {FILES['numbers']!r}; MIRRORS['numbers'] = {MIRRORS['numbers']!r}\n"
                "sys.exit(main(['data', 'fetch', 'numbers']))")
