@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import hopfield, recurrent, tsne, updates  # noqa: F401  (fills the registry)
+from tinynn.kernels import activations, attention, hopfield, normalization, recurrent, tsne, updates  # noqa: F401  (registers)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -111,10 +111,67 @@ def scatter(rng, dtype):
     return *draws(rng, dtype, shape), rng.integers(0, 20, shape).astype(np.int32), 4, 5
 
 
+def vectors(rng, dtype, count):
+    return tuple(3 * rng.standard_normal((count, rng.integers(0, 50))).astype(dtype))
+
+
+def images(rng, dtype):
+    """x (N, C, L), with channels far from 0; now and then no example, no channel, or one place."""
+    N, C, L = (int(rng.integers(low, high)) for low, high in ((1, 5), (0, 5), (1, 20)))
+    return (rng.standard_normal((N, C, L)) + 3 * rng.standard_normal(C)[:, None]).astype(dtype)
+
+
+def channels_forward(rng, dtype):
+    x = images(rng, dtype)
+    mean, var = normalization.moments.reference(x)
+    weight, bias = rng.standard_normal((2, x.shape[1])).astype(dtype)
+    return x, mean, 1 / np.sqrt(var + 0.1), weight, bias
+
+
+def channels_backward(rng, dtype):
+    x, mean, r, weight, _ = channels_forward(rng, dtype)
+    return rng.standard_normal(x.shape).astype(dtype), x, mean, r, weight
+
+
+def rows_forward(rng, dtype):
+    M, D = int(rng.integers(0, 80)), int(rng.integers(1, 20))
+    return (3 * rng.standard_normal((M, D)) + 5).astype(dtype), *rng.standard_normal((2, D)).astype(dtype), 0.1
+
+
+def rows_backward(rng, dtype):
+    x, weight, bias, eps = rows_forward(rng, dtype)
+    _, mean, r = normalization.rows_forward.reference(x, weight, bias, eps)
+    return rng.standard_normal(x.shape).astype(dtype), x, mean, r, weight
+
+
+def attention_forward(rng, dtype):
+    """Now and then no example or query; many and few keys; with and without a mask; views of one array, as of one product."""
+    N, T, h, d, e = (int(rng.integers(low, high)) for low, high in ((0, 5), (0, 6), (1, 4), (1, 5), (1, 5)))
+    S = T if rng.integers(2) and T else int(rng.integers(1, 40))
+    q, k, v = (rng.standard_normal((N, n, h, width)).astype(dtype) for n, width in ((T, d), (S, d), (S, e)))
+    if S == T:
+        q, k, v = rng.standard_normal((N, T, 3, h, d)).astype(dtype).transpose(2, 0, 1, 3, 4)
+    mask = np.where(rng.random((N, h, T, S)) < 0.3, -np.inf, rng.standard_normal((N, h, T, S))).astype(dtype)
+    mask[..., 0] = 0
+    return q, k, v, mask if rng.integers(2) else np.zeros((0, 0, 0, 0), dtype)
+
+
+def attention_backward(rng, dtype):
+    q, k, v, mask = attention_forward(rng, dtype)
+    y, w = attention.attention_forward.reference(q, k, v, mask)
+    return rng.standard_normal(y.shape).astype(dtype), q, k, v, np.ascontiguousarray(w), *(np.zeros_like(a) for a in (q, k, v))
+
+
 CASES = {"tinynn.kernels.convolution.forward": convolution("xWb"), "tinynn.kernels.convolution.to_input": convolution("dW"),
          "tinynn.kernels.convolution.to_weight": convolution("xd"), "tinynn.kernels.winograd.forward": winograd("xWb"),
          "tinynn.kernels.winograd.to_weight": winograd("xd"), "tinynn.kernels.pooling.maxima": maxima,
          "tinynn.kernels.pooling.scatter": scatter,
+         **{f"tinynn.kernels.attention.{f.__name__}": f for f in (attention_forward, attention_backward)},
+         **{f"tinynn.kernels.normalization.{f.__name__}": f for f in (channels_forward, channels_backward, rows_forward,
+                                                                      rows_backward)},
+         "tinynn.kernels.activations.gelu_forward": lambda rng, dtype: vectors(rng, dtype, 1),
+         "tinynn.kernels.activations.gelu_backward": lambda rng, dtype: vectors(rng, dtype, 2),
+         "tinynn.kernels.normalization.moments": lambda rng, dtype: (images(rng, dtype),),
          **{f"tinynn.kernels.recurrent.{f.__name__}": f for f in (rnn_backward, gru_backward, lstm_backward)},
          "tinynn.kernels.recurrent.rnn_forward": rnn_forward, "tinynn.kernels.recurrent.gru_forward": gru_forward,
          "tinynn.kernels.recurrent.lstm_forward": lstm_forward,

@@ -19,7 +19,11 @@ CASES = {
     "flatten": (nn.Flatten, (2, 3, 2)), "dropout off": (lambda: nn.Dropout().eval(), (4, 3)),
     "batch norm": (lambda: nn.BatchNorm1d(3), (4, 3)), "batch norm 3-d": (lambda: nn.BatchNorm1d(2), (3, 2, 2)),
     "batch norm off": (lambda: nn.BatchNorm1d(3).eval(), (4, 3)),
+    "batch norm of images": (lambda: nn.BatchNorm2d(2), (3, 2, 2, 1)),
     "layer norm": (lambda: nn.LayerNorm(4), (3, 4)), "layer norm 2-d": (lambda: nn.LayerNorm((2, 3)), (2, 2, 3)),
+    "local response norm": (lambda: nn.LocalResponseNorm(3, alpha=0.5), (2, 4, 2)),
+    "block": (lambda: nn.TransformerBlock(4, 2, 3), (2, 3, 4)),
+    "patches": (lambda: nn.PatchEmbedding(4, 2, 1, 3), (2, 1, 4, 4)),
     "tanh": (nn.Tanh, (3, 2)), "relu": (nn.ReLU, (3, 2)), "leaky relu": (nn.LeakyReLU, (3, 2)),
     "sigmoid": (nn.Sigmoid, (3, 2)), "gelu": (nn.GELU, (3, 2)), "softmax": (nn.Softmax, (3, 4)),
     "mlp": (lambda: nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Tanh(), nn.LayerNorm(3), nn.Linear(3, 1)),
@@ -48,8 +52,9 @@ def test_gradient(name):
     np.testing.assert_allclose(flat(tn.grad(loss(), leaves)), numeric, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["linear", "batch norm", "batch norm 3-d", "batch norm off", "layer norm",
-                                  "layer norm 2-d", "gelu", "softmax", "mlp"])
+@pytest.mark.parametrize("name", ["linear", "batch norm", "batch norm 3-d", "batch norm off", "batch norm of images",
+                                  "layer norm", "layer norm 2-d", "local response norm", "block", "gelu", "softmax",
+                                  "mlp"])
 def test_hessian(name):
     leaves, loss = case(name)
     numeric = differences(lambda: flat(tn.grad(loss(), leaves)), leaves)
@@ -95,60 +100,6 @@ def test_linear_shapes(lead, n_in, n_out, bias):
 @given(st.integers(0, 4), st.lists(size, max_size=3))
 def test_flatten_shapes(n, rest):
     assert nn.Flatten()(np.ones((n, *rest))).shape == (n, int(np.prod(rest)))
-
-
-@few
-@given(st.lists(size, min_size=1, max_size=4), st.data())
-def test_layer_norm_shapes_and_moments(shape, data):
-    k = data.draw(st.integers(1, len(shape)))
-    x = np.random.default_rng(0).normal(3, 5, shape)
-    y = nn.LayerNorm(tuple(shape[-k:]))(x).data
-    assert y.shape == x.shape
-    np.testing.assert_allclose(y.mean(tuple(range(-k, 0))), 0, atol=1e-10)
-    if np.prod(shape[-k:]) > 1:
-        assert (y.var(tuple(range(-k, 0))) < 1 + 1e-12).all()
-
-
-@few
-@given(st.integers(2, 6), size, st.none() | size)
-def test_batch_norm_shapes_and_moments(n, features, length):
-    x = np.random.default_rng(0).normal(3, 5, (n, features) if length is None else (n, features, length))
-    layer = nn.BatchNorm1d(features, eps=0)
-    axes = (0,) if length is None else (0, 2)
-    y = layer(x).data
-    assert y.shape == x.shape
-    np.testing.assert_allclose(y.mean(axes), 0, atol=1e-9)
-    np.testing.assert_allclose(y.var(axes), 1, atol=1e-9)
-    assert layer.running_mean.shape == layer.running_var.shape == (features,)
-    np.testing.assert_allclose(layer.running_mean, 0.1 * x.mean(axes))
-    np.testing.assert_allclose(layer.running_var, 0.9 + 0.1 * x.var(axes, ddof=1))
-
-
-def test_batch_norm_rebinds_its_buffers():
-    layer = nn.BatchNorm1d(2)
-    first = layer.running_mean
-    layer(RNG.normal(size=(4, 2)))
-    assert not first.any() and layer.running_mean.any()
-    assert type(layer.num_batches_tracked) is np.ndarray
-    layer.eval()(RNG.normal(size=(1, 2)))
-    assert layer.num_batches_tracked == 1
-    layer.train()(RNG.normal(size=(4, 2)) + 1e-20j)                         # a gradient check by complex steps
-    assert layer.running_mean.dtype == layer.running_var.dtype == np.float64
-
-
-def test_batch_norm_refuses():
-    for x in (np.ones((1, 3)), np.ones((1, 3, 1)), np.ones((0, 3))):
-        with pytest.raises(ValueError, match="at least 2"):
-            nn.BatchNorm1d(3)(x)
-    for x in (np.ones(3), np.ones((4, 2)), np.ones((4, 3, 2, 2))):
-        with pytest.raises(ValueError, match=r"expected \(N, 3\)"):
-            nn.BatchNorm1d(3)(x)
-
-
-def test_layer_norm_refuses():
-    for x in (np.ones(3), np.ones((2, 4, 3)), np.ones((3, 2))):
-        with pytest.raises(ValueError, match=r"last axes must be \(2, 3\)"):
-            nn.LayerNorm((2, 3))(x)
 
 
 @few

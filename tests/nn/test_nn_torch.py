@@ -14,6 +14,10 @@ LAYERS = {
     "LayerNorm": lambda: nn.LayerNorm(6), "LayerNorm-2d": lambda: nn.LayerNorm((3, 4)),
     "Tanh": nn.Tanh, "ReLU": nn.ReLU, "LeakyReLU": nn.LeakyReLU, "Sigmoid": nn.Sigmoid, "GELU": nn.GELU,
     "Softmax": nn.Softmax,
+    "LocalResponseNorm": lambda: nn.LocalResponseNorm(5, alpha=0.3, beta=0.6, k=2),
+    "LocalResponseNorm-even": lambda: nn.LocalResponseNorm(4),
+    "LocalResponseNorm-wide": lambda: nn.LocalResponseNorm(9, alpha=0.1),
+    "TransformerBlock": lambda: nn.TransformerBlock(6, 3, 8),
     "MLP": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.LayerNorm(5),
                                  nn.Linear(5, 2)),
 }
@@ -44,20 +48,25 @@ def check_pass(module, name):
 
 
 def test_every_recorded_case_is_used():
-    others = {"BatchNorm1d", "BatchNorm1d-3d", "MSELoss", "L1Loss", "BCEWithLogitsLoss", "CrossEntropyLoss"}
-    assert {key.split("/")[0] for key in RECORD} == LAYERS.keys() | others
+    others = {"BatchNorm1d", "BatchNorm1d-3d", "BatchNorm2d", "MSELoss", "L1Loss", "BCEWithLogitsLoss", "CrossEntropyLoss"}
+    attention = {key.split("/")[0] for key in RECORD if key.startswith("Attention")}        # tests/nn/test_attention.py
+    assert {key.split("/")[0] for key in RECORD} == LAYERS.keys() | others | attention
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_layer(name):
-    check_pass(LAYERS[name](), name)
+def test_layer(name, backend):
+    with tn.kernels.use(backend):
+        check_pass(LAYERS[name](), name)
 
 
-@pytest.mark.parametrize("name", ["BatchNorm1d", "BatchNorm1d-3d"])
-def test_batch_norm(name):
-    module = nn.BatchNorm1d(3)
-    for i in range(3):
-        check_pass(module, f"{name}/{i}")
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", ["BatchNorm1d", "BatchNorm1d-3d", "BatchNorm2d"])
+def test_batch_norm(name, backend):
+    module = getattr(nn, name.partition("-")[0])(3)
+    with tn.kernels.use(backend):
+        for i in range(3):
+            check_pass(module, f"{name}/{i}")
     running = module.state_dict()
     check_pass(module.eval(), f"{name}/3")
     after = under(f"{name}/after/")

@@ -240,6 +240,52 @@ for name in ("largest", "averages", "spread", "scatter", "gather"):
     case(f"tinynn.ops.pooling.{name}")(pooled(name))
 
 
+def masks(draw, shape, dtype):
+    """None, or a mask that broadcasts to `shape` (..., T, S) and leaves every query at least one key."""
+    if draw(st.booleans()):
+        return None
+    small = (*(n if draw(st.booleans()) else 1 for n in shape[draw(st.integers(0, len(shape) - 1)):-1]), shape[-1])
+    if draw(st.booleans()):
+        mask = draw(npst.arrays(bool, small))
+        mask[..., draw(st.integers(0, small[-1] - 1))] = False
+        return mask
+    return draw(testing.arrays(small, dtype=dtype))
+
+
+@case("tinynn.ops.attention.attention")
+def _(draw, dtype):
+    lead = draw(testing.shapes(max_dims=3))
+    T, S, d, e = draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(0, 2))
+    mask, op = masks(draw, (*lead, T, S), dtype), registry["tinynn.ops.attention.attention"]
+    xs = [draw(testing.arrays((*lead, *size), dtype=dtype)) for size in ((T, d), (S, d), (S, e))]
+    return op, xs if mask is None else [*xs, mask]
+
+
+@case("tinynn.ops.attention.self_attention")
+def _(draw, dtype):
+    N, T, heads, d = (draw(st.integers(low, 2)) for low in (0, 1, 1, 1))
+    mask, op = masks(draw, (N, heads, T, T), dtype), registry["tinynn.ops.attention.self_attention"]
+    z = draw(testing.arrays((N, T, 3 * heads * d), dtype=dtype))
+    return (lambda z, *mask: op(z, heads, *mask)), [z] if mask is None else [z, mask]
+
+
+@case("tinynn.ops.normalization.batch_norm")
+def _(draw, dtype):
+    N, C, places = draw(st.integers(1, 3)), draw(st.integers(0, 2)), draw(testing.shapes(max_dims=2, min_side=1))
+    moments = importlib.import_module("tinynn.ops.normalization").moments
+    op, eps = registry["tinynn.ops.normalization.batch_norm"], draw(st.sampled_from([1e-5, 0.3]))
+    return (lambda x, weight, bias: op(x, weight, bias, *moments(x.numpy()), eps),
+            [draw(testing.arrays(shape, dtype=dtype)) for shape in ((N, C, *places), C, C)])
+
+
+@case("tinynn.ops.normalization.layer_norm")
+def _(draw, dtype):
+    lead, shape = draw(testing.shapes(max_dims=2)), draw(testing.shapes(min_dims=1, max_dims=2, min_side=1))
+    op, eps = registry["tinynn.ops.normalization.layer_norm"], draw(st.sampled_from([1e-5, 0.3]))
+    return (lambda *xs: op(*xs, eps),
+            [draw(testing.arrays(size, dtype=dtype)) for size in ((*lead, *shape), shape, shape)])
+
+
 @case("tinynn.ops.operators.astype")
 def _(draw, dtype):
     return lambda x: x.astype(x.dtype), [draw(testing.arrays(testing.shapes(), dtype=dtype))]

@@ -52,7 +52,7 @@ def loss(name, module, x, target):
 
 def batch_norm(name, x):
     """Three training batches, x[0] to x[2], one evaluation of x[3]; the state before and after."""
-    module = shaken(nn.BatchNorm1d(x.shape[2]))
+    module = shaken((nn.BatchNorm2d if x.ndim == 5 else nn.BatchNorm1d)(x.shape[2]))
     for i in range(3):
         layer(f"{name}/{i}", module, x[i])
     layer(f"{name}/3", module.eval(), x[3])
@@ -76,5 +76,44 @@ loss("MSELoss", nn.MSELoss(), torch.randn(5, 3), torch.randn(5, 3))
 loss("L1Loss", nn.L1Loss(), torch.randn(5, 3), torch.randn(5, 3))
 loss("BCEWithLogitsLoss", nn.BCEWithLogitsLoss(), 5 * torch.randn(6, 2), torch.rand(6, 2))
 loss("CrossEntropyLoss", nn.CrossEntropyLoss(), 5 * torch.randn(7, 4), torch.tensor([0, 3, 1, 1, 2, 0, 3]))
+
+batch_norm("BatchNorm2d", 2 + 3 * torch.randn(4, 4, 3, 5, 2))
+layer("LocalResponseNorm", nn.LocalResponseNorm(5, alpha=0.3, beta=0.6, k=2.0), 3 * torch.randn(2, 7, 3, 2))
+layer("LocalResponseNorm-even", nn.LocalResponseNorm(4), 30 * torch.randn(3, 6, 5))
+layer("LocalResponseNorm-wide", nn.LocalResponseNorm(9, alpha=0.1), 3 * torch.randn(2, 3, 4, 1))
+layer("TransformerBlock", shaken(nn.TransformerEncoderLayer(6, 3, 8, dropout=0.0, activation="gelu", batch_first=True,
+                                                            norm_first=True)), torch.randn(2, 5, 6))
+
+
+def attention(name, query, key, value, mask):
+    """Multi-head attention: values and gradients of the output and of the weights. query is key is value: self-attention."""
+    module = shaken(nn.MultiheadAttention(query.shape[2], 3, batch_first=True))
+    for key_, value_ in module.state_dict().items():
+        store(f"{name}/state/{key_}", value_)
+    xs = [x.requires_grad_() for x in ([query] if query is key else [query, key, value])]
+    y, weights = module(query, key, value, attn_mask=mask)
+    g, h = torch.randn_like(y), torch.randn_like(weights)
+    (y * g).sum().backward(retain_graph=True)
+    for key_, p in module.named_parameters():
+        store(f"{name}/grad/{key_}", p.grad)
+    for key_, value_ in {"g": g, "h": h, "y": y, "weights": weights}.items():
+        store(f"{name}/{key_}", value_)
+    for i, x in enumerate(xs):
+        store(f"{name}/x{i}", x)
+        store(f"{name}/dx{i}", x.grad)
+        x.grad = None
+    (weights * h).sum().backward()
+    for i, x in enumerate(xs):
+        if x.grad is not None:                                              # the weights don't depend on the values
+            store(f"{name}/dweights{i}", x.grad)
+    if mask is not None:
+        store(f"{name}/mask", mask)
+
+
+x, causal = torch.randn(2, 5, 6), torch.ones(5, 5).triu(1).bool()
+attention("Attention-self", x, x, x, None)
+y = torch.randn(2, 5, 6)
+attention("Attention-causal", y, y, y, causal)
+attention("Attention-cross", torch.randn(2, 4, 6), torch.randn(2, 5, 6), torch.randn(2, 5, 6), torch.randn(4, 5))
 
 np.savez_compressed(Path(__file__).with_name("torch_nn.npz"), **record)

@@ -2,6 +2,8 @@
 import numpy as np
 
 from ..autograd.op import op
+from ..autograd.tensor import Tensor
+from ..kernels import activations as kernels
 from .arithmetic import where
 from .elementary import TWO_OVER_ROOT_PI, erf, exp
 
@@ -63,11 +65,14 @@ def gelu(x):
 
     dL/dx = dL/dy · (Φ(x) + x · φ(x)), with the normal density φ(x) = exp(−x²/2)/√(2π).
     """
-    return x * (0.5 * (1 + erf.function(x * ROOT_HALF)))
+    flat = np.ravel(x)
+    return kernels.gelu_forward(flat.astype(np.result_type(flat, np.float32), copy=False)).reshape(np.shape(x))
 
 
 @gelu.vjp
 def _(g, x):
-    cumulative = 0.5 * (1 + erf(x * ROOT_HALF))
-    density = 0.5 * ROOT_HALF * TWO_OVER_ROOT_PI * exp(-0.5 * x * x)
-    return g * (cumulative + x * density)
+    if isinstance(g, Tensor):
+        cumulative = 0.5 * (1 + erf(x * ROOT_HALF))
+        density = 0.5 * ROOT_HALF * TWO_OVER_ROOT_PI * exp(-0.5 * x * x)
+        return g * (cumulative + x * density)
+    return kernels.gelu_backward(np.ravel(g), np.ravel(np.broadcast_to(x, g.shape))).reshape(g.shape)

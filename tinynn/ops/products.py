@@ -65,7 +65,7 @@ def linear(x, W, b=None):
 @linear.vjp
 def _(g, x, W):
     def dx():
-        return reshape(matmul(rows(g), W), x.shape)                     # (N, n_out) @ (n_out, n_in) -> (..., n_in)
+        return matmul(rows(g), W).reshape(x.shape)                      # (N, n_out) @ (n_out, n_in) -> (..., n_in)
 
     def dW():
         return matmul(transpose(rows(g)), rows(x))                      # (n_out, N) @ (N, n_in) -> (n_out, n_in)
@@ -85,7 +85,7 @@ def _(g, x, W):
 
 def rows(x):
     """x with its leading axes as one: (..., k) -> (N, k). (-1, k) would not do: for k = 0, N could be anything."""
-    return x if x.ndim == 2 else reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+    return x if x.ndim == 2 else x.reshape((prod(x.shape[:-1]), x.shape[-1]))
 
 
 def outer(a, b):
