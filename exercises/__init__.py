@@ -26,6 +26,6 @@ An exercise is a module exercises/SESSION/NAME.py that is found by its place. It
         return card
 
 The runner seeds the default Generator, limits BLAS to one thread, and sets the look of figures; with joblib.Parallel(),
-an exercise uses --jobs processes, of one BLAS thread each. Modules whose names begin with _ are helpers.
+an exercise uses --jobs processes, of one thread each. Modules whose names begin with _ are helpers.
 Read card.py next, then any exercise.
 """

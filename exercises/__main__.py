@@ -97,7 +97,10 @@ def run_all(arguments) -> int:
 
 
 def run_one(module, config: Config) -> Card:
-    """Run one exercise on one BLAS thread per process (more would change the last bits), seeded, in our look; timed."""
+    """Run one exercise on one BLAS thread per process (more would change the last bits), seeded, in our look; timed.
+
+    Kernels have threads of their own, which change nothing: all cores with one job, one thread a process with more.
+    """
     import joblib
     import matplotlib
     import scipy.linalg                       # noqa: F401  brings a BLAS of its own, to be limited with NumPy's

@@ -18,9 +18,11 @@ def count_runs(setting, rng):
 
 
 def process_and_threads(setting, rng):
+    numba = pytest.importorskip("numba")
     from threadpoolctl import threadpool_info
     np.ones((2, 2)) @ np.ones((2, 2))
-    return os.getpid(), max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+    blas = max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+    return os.getpid(), blas, numba.get_num_threads()
 
 
 def size(train, validation, rng):
@@ -55,10 +57,10 @@ def test_results_do_not_depend_on_the_number_of_jobs():
     assert sweep(draw, settings, 3, seed=5, progress=False) != one
 
 
-def test_jobs_are_processes_with_one_blas_thread():
+def test_jobs_are_processes_with_one_thread_for_blas_and_for_kernels():
     rows = sweep(process_and_threads, grid(a=[1, 2, 3, 4]), jobs=2, progress=False)
-    pids, threads = zip(*(row["results"][0] for row in rows))
-    assert os.getpid() not in pids and set(threads) == {1}
+    pids, blas, kernels = zip(*(row["results"][0] for row in rows))
+    assert os.getpid() not in pids and set(blas) == set(kernels) == {1}
 
 
 def test_an_interrupted_sweep_goes_on(tmp_path):

@@ -8,8 +8,8 @@
     table = sweep(run, grid(units=[10, 20], lr=[0.1, 0.01]), repetitions=5, jobs=2)
     # [{"units": 10, "lr": 0.1, "results": [...five...]}, ...]
 
-Each job has one BLAS thread, and a Generator of its own that depends only on the seed, the setting's place and the
-repetition: the same results whatever the number of jobs.
+Each job has one BLAS thread, in a process of its own (jobs > 1) one thread for kernels, too, and a Generator that depends
+only on the seed, the setting's place and the repetition: the same results whatever the number of jobs.
 """
 import contextlib
 import itertools
@@ -54,7 +54,8 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
     """function(setting, rng) for every setting, `repetitions` times; returns [{**setting, "results": [...]}, ...].
 
     settings: a list of dicts, as from `grid`. jobs: processes on this machine (−1: one for each core).
-    dask: the address of a Dask scheduler ("tcp://host:8786"), when a sweep outgrows one machine; jobs is then ignored.
+    dask: the address of a Dask scheduler ("tcp://host:8786"), when a sweep outgrows one machine; jobs is then ignored. Start
+        its workers with NUMBA_NUM_THREADS=1 in their environment, or the kernels of several fight for the cores.
     resume: a folder. Every finished job's result is kept there, and found again by a sweep of the same function,
         settings and seed with the same tinynn sources; delete it when the results are safe elsewhere.
     """
@@ -85,12 +86,13 @@ def one_job(function, setting, seed):
 
 @contextlib.contextmanager
 def back_end(dask):
-    """joblib's own processes, or the workers of a Dask scheduler."""
+    """joblib's own processes, of one thread each, or the workers of a Dask scheduler."""
+    from joblib import parallel_config
     if dask is None:
-        yield
+        with parallel_config("loky", inner_max_num_threads=1):
+            yield
         return
     from dask.distributed import Client
-    from joblib import parallel_config
     with Client(dask), parallel_config(backend="dask"):
         yield
 
