@@ -22,7 +22,7 @@ CASES = {
     "batch norm of images": (lambda: nn.BatchNorm2d(2), (3, 2, 2, 1)),
     "layer norm": (lambda: nn.LayerNorm(4), (3, 4)), "layer norm 2-d": (lambda: nn.LayerNorm((2, 3)), (2, 2, 3)),
     "local response norm": (lambda: nn.LocalResponseNorm(3, alpha=0.5), (2, 4, 2)),
-    "block": (lambda: nn.TransformerBlock(2, 2, 1), (1, 3, 2)),
+    "block": (lambda: nn.TransformerBlock(2, 2, 1), (1, 2, 2)),
     "patches": (lambda: nn.PatchEmbedding(4, 2, 1, 3), (2, 1, 4, 4)),
     "tanh": (nn.Tanh, (3, 2)), "relu": (nn.ReLU, (3, 2)), "leaky relu": (nn.LeakyReLU, (3, 2)),
     "sigmoid": (nn.Sigmoid, (3, 2)), "gelu": (nn.GELU, (3, 2)), "softmax": (nn.Softmax, (3, 4)),
