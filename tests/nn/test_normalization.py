@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 import tinynn as tn
 from tinynn import nn
+from tinynn.autograd.jacobian import rows_independent
 from tinynn.ops import normalization as ops
 
 RNG = np.random.default_rng(0)
@@ -137,11 +138,19 @@ def test_nan_stays_in_its_group_and_is_not_lost(backend):
 def test_the_per_example_jacobian_of_a_layer_norm_is_exact():
     """Levenberg–Marquardt's fast pass has a rule for it; through batch norm examples are coupled, and it must notice."""
     x, y = RNG.standard_normal((6, 3)), RNG.standard_normal((6, 1))
-    for norm in (nn.LayerNorm(4), nn.BatchNorm1d(4)):
+    for norm, independent in ((nn.LayerNorm(4), True), (nn.BatchNorm1d(4), False)):
         model = nn.Sequential(nn.Linear(3, 4, rng=0), norm, nn.Tanh(), nn.Linear(4, 1, rng=1))
         params = model.parameters()
         rows = [np.concatenate([g.ravel() for g in tn.grad((model(x) - y)[i, 0], params)]) for i in range(6)]
         np.testing.assert_allclose(tn.jacobian(lambda: model(x) - y, params), rows, rtol=1e-9, atol=1e-12)
+        assert rows_independent(model(x) - y, params) == independent
+
+
+def test_eps_keeps_the_root_from_0():
+    x = RNG.standard_normal((4, 3)) * 0.1
+    for layer, axis in ((nn.BatchNorm1d(3, eps=0.5), 0), (nn.LayerNorm(3, eps=0.5), 1)):
+        expected = (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + 0.5)
+        np.testing.assert_allclose(layer(x).data, expected, rtol=1e-12)
 
 
 def test_local_response_norm_by_hand():
