@@ -10,7 +10,7 @@ SESSIONS = {
     "supervised": ("training_algorithms", "generalization", "noise", "network_size", "personal_regression",
                    "regularization"),
     "recurrent": ("hopfield_attractors", "hopfield_digits", "laser_mlp", "laser_lstm"),
-    "features": ("pca",),
+    "features": ("pca", "conv_arithmetic", "mnist_optimizers", "cnn_digits"),
     "generative": (),
 }
 
