@@ -120,9 +120,10 @@ def run(config: AutoencoderConfig) -> Card:
     last, share = config.epochs[-1], config.kind_epochs / config.epochs[-1]
     table = {(row["batch"], row["code"]): row["results"] for row in
              runs(config.repetitions, last, config.drop_epoch, kind=[OURS], batch=config.batches)}
-    kinds = {(row["kind"], row["code"]): row["results"][0] for row in
-             runs(1, config.kind_epochs, max(round(share * config.drop_epoch), 1), kind=[OURS, "deep", "linear"],
-                  batch=[config.kind_batch]) + runs(1, last, last, config.relu_rate, 1, kind=[RELU], batch=[config.kind_batch])}
+    batch = [config.kind_batch]
+    rows = runs(1, config.kind_epochs, max(round(share * config.drop_epoch), 1), kind=[OURS, "deep", "linear"], batch=batch)
+    rows += runs(1, last, last, config.relu_rate, 1, kind=[RELU], batch=batch)
+    kinds = {(row["kind"], row["code"]): row["results"][0] for row in rows}
     pca = PCA().fit(train)
     floor = {"validation": pca_errors(pca, validation), "test": pca_errors(pca, test)}
     best = {code: min((table[batch, code] for batch in config.batches), key=lambda runs: median(runs, "validation"))
