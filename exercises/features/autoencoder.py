@@ -52,7 +52,7 @@ class AutoencoderConfig(Config):
 
 
 CONFIG = AutoencoderConfig(takes="25 min")
-QUICK = AutoencoderConfig(takes="8 s", quick=True, images=1500, batches=(16, 32), codes=(32, 64), epochs=(10, 15),
+QUICK = AutoencoderConfig(takes="15 s", quick=True, images=1500, batches=(16, 32), codes=(32, 64), epochs=(10, 15),
                           drop_epoch=5, repetitions=1, kind_batch=32, kind_epochs=6)
 
 
