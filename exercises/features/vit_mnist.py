@@ -18,6 +18,8 @@ import numpy as np
 
 import tinynn as tn
 from exercises.card import Card, Config
+from exercises.features._confusion import draw_confusion
+from exercises.features._digits import Moved, logits, score
 from exercises.features._images import show
 from tinynn import data, nn, optim
 from tinynn.train import sweep
@@ -76,29 +78,9 @@ class ViT(nn.Module):
         return np.array(maps)
 
 
-class Moved(nn.Module):
-    """Images shifted, turned and scaled at random, in training only."""
-
-    def __init__(self, rng):
-        self.rng = rng
-
-    def forward(self, x):
-        return data.augment.affine(x, self.rng) if self.training else x
-
-
 def build(dim=64, depth=6, heads=8, mlp_dim=128, patch=7, rng=None) -> ViT:
     """The model, in float32."""
     return ViT(dim, depth, heads, mlp_dim, patch, rng).astype(np.float32)
-
-
-def predict(model, x) -> np.ndarray:
-    """Logits (N, 10), in evaluation mode."""
-    training = model.training
-    model.eval()
-    with tn.no_grad():
-        logits = np.concatenate([model(x[i:i + 500]).numpy() for i in range(0, len(x), 500)])
-    model.train(training)
-    return logits
 
 
 def learn(setting: dict, rng: np.random.Generator) -> dict:
@@ -114,23 +96,22 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     def measure(history):
         """Accuracies after each epoch, kept with the history. Those of the test set choose nothing."""
         for what, images, labels in (("validation", x[held], y[held]), ("test", x_test, y_test)):
-            accuracy = np.mean(predict(model, images).argmax(axis=1) == labels)
-            history.info.setdefault(what, [None] * len(history))[-1] = 100 * float(accuracy)
+            accuracy = 100 * float(score(logits(model, images), labels)[1])
+            history.info.setdefault(what, [None] * len(history))[-1] = accuracy
         print(f"\r{name}, run {run}: epoch {len(history)} of {config.epochs}, {history.info['validation'][-1]:.2f} % of the "
               f"validation images, {history.seconds[-1]:.0f} s", file=sys.stderr, flush=True)
 
     history = tn.fit(nn.Sequential(Moved(rng), model), x[rows], y[rows], loss=nn.CrossEntropyLoss(), optimizer=optimizer,
                      epochs=config.epochs, batch_size=config.batch, validation=(x[held], y[held]), patience=config.epochs,
                      checkpoint=setting["folder"] / f"{name}-{run}.checkpoint", rng=rng, progress=False, callbacks=[measure])
-    logits = predict(model, x_test)
-    confusion = np.zeros((10, 10), int)
-    np.add.at(confusion, (y_test, logits.argmax(axis=1)), 1)
+    outputs = logits(model, x_test)
+    loss, accuracy = score(outputs, y_test)
     with tn.no_grad():
         maps = model.attention(examples(x_test, y_test))
     return {"parameters": sum(p.size for p in model.parameters()), "seconds": np.array(history.seconds),
             "validation": np.array(history.info["validation"]), "test": np.array(history.info["test"]),
-            "chosen": history.best_epoch, "loss": nn.CrossEntropyLoss()(logits, y_test).item(), "confusion": confusion,
-            "logits": logits, "maps": maps}
+            "chosen": history.best_epoch, "loss": loss, "accuracy": 100 * accuracy, "predicted": outputs.argmax(axis=1),
+            "maps": maps}
 
 
 def examples(x, y) -> np.ndarray:
@@ -150,13 +131,13 @@ def run(config: ViTConfig) -> Card:
     for name, runs in zip(NETWORKS, config.runs):
         setting = {"name": name, "config": plain, "folder": checkpoints}
         results[name] = sweep(learn, [setting], runs, config.seed, config.jobs, config.dask, resume=folder)[0]["results"]
-    accuracies = {name: np.array([100 * np.trace(result["confusion"]) / result["confusion"].sum() for result in of])
-                  for name, of in results.items()}
+    accuracies = {name: np.array([result["accuracy"] for result in of]) for name, of in results.items()}
     add_rows(card, results, accuracies)
     add_pitfalls(card, results, accuracies, len(x))
     draw_attention(card, results["dim 64"][0]["maps"], examples(x, y))
     draw_accuracy(card, results)
-    draw_confusion(card, results["dim 64"], x, y)
+    median = sorted(results["dim 64"], key=lambda result: result["accuracy"])[config.runs[0] // 2]
+    draw_confusion(card, "confusion", y, median["predicted"], x[:, 0], "The network of dim 64 whose accuracy is the median.")
     shutil.rmtree(folder)
     return card
 
@@ -225,30 +206,3 @@ def draw_accuracy(card, results):
     axes[0].legend()
     card.add_figure(fig, "accuracy", "100 % less the validation accuracy: a line for each run, a dot where its validation "
                     "loss was lowest; these weights are tested.")
-
-
-def draw_confusion(card, results, x, y):
-    import matplotlib.pyplot as plt
-    total = sum(result["confusion"] for result in results)
-    errors = total - np.diag(np.diag(total))
-    fig = plt.figure(figsize=(11, 4.6))
-    left, right = fig.subfigures(1, 2, width_ratios=(1, 1.25))
-    ax = left.subplots()
-    ax.imshow(errors, cmap="Oranges", interpolation="nearest")
-    for i, j in np.argwhere(errors):
-        ax.text(j, i, errors[i, j], ha="center", va="center", fontsize=8)
-    ax.set(xlabel="predicted", ylabel="digit", xticks=range(10), yticks=range(10), title="Errors")
-    ax.grid(False)
-    logits, pairs = results[0]["logits"], np.argsort(-errors, axis=None)[:4]
-    axes = right.subplots(4, 6)
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for row, pair in zip(axes, pairs):
-        digit, taken_for = np.unravel_index(pair, errors.shape)
-        wrong = np.flatnonzero((y == digit) & (logits.argmax(axis=1) == taken_for))
-        margin = logits[wrong, taken_for] - logits[wrong, digit]
-        for ax, i in zip(row, wrong[np.argsort(-margin)]):
-            show(ax, x[i, 0])
-        row[0].set_title(f"{digit} taken for {taken_for}", loc="left", fontsize=9)
-    card.add_figure(fig, "confusion", "Left: what the networks of dim 64 take for what, all runs together. Right: the four "
-                    "most frequent confusions, in test images that the first run got wrong, its surest errors first.")

@@ -82,22 +82,22 @@ def result(folder):
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path, monkeypatch):
     whole = result(tmp_path / "whole")
-    calls, predict = [], vit_mnist.predict
+    calls, logits = [], vit_mnist.logits
 
     def fails_in_the_second_epoch(*arguments):
         calls.append(arguments)
         if len(calls) == 3:
             raise RuntimeError("power cut")
-        return predict(*arguments)
-    monkeypatch.setattr(vit_mnist, "predict", fails_in_the_second_epoch)
+        return logits(*arguments)
+    monkeypatch.setattr(vit_mnist, "logits", fails_in_the_second_epoch)
     with pytest.raises(RuntimeError, match="power cut"):
         result(tmp_path / "cut")
-    monkeypatch.setattr(vit_mnist, "predict", lambda *arguments: calls.append(arguments) or predict(*arguments))
+    monkeypatch.setattr(vit_mnist, "logits", lambda *arguments: calls.append(arguments) or logits(*arguments))
     resumed = result(tmp_path / "cut")
     assert len(calls) == 3 + 3                                              # two in the second epoch, and the final test
-    for what in ("validation", "test", "logits", "confusion", "maps"):
+    for what in ("validation", "test", "predicted", "accuracy", "loss", "maps"):
         np.testing.assert_array_equal(resumed[what], whole[what], err_msg=what)
-    assert len(whole["validation"]) == 2 and whole["confusion"].sum() == 20
+    assert len(whole["validation"]) == 2 and whole["predicted"].shape == (20,)
 
 
 def test_attention_maps_are_weights():
@@ -105,8 +105,3 @@ def test_attention_maps_are_weights():
     with tn.no_grad():
         maps = model.attention(np.random.default_rng(0).random((3, 1, 28, 28), np.float32))
     assert maps.shape == (2, 3, 16) and (maps > 0).all() and (maps.sum(axis=2) < 1).all()       # the rest: the token itself
-
-
-def test_images_move_in_training_only():
-    moved, x = vit_mnist.Moved(np.random.default_rng(0)), np.random.default_rng(1).random((2, 1, 28, 28), np.float32)
-    assert (moved(x) != x).any() and moved(x).dtype == np.float32 and moved.eval()(x) is x
