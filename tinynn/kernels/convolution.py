@@ -35,10 +35,9 @@ def _(x, W, b, sh, sw, ph, pw):
     y = np.empty((N, O, Ho * Wo), x.dtype)
     rows = W.reshape(O, C * kh * kw)
     for block in prange((N + BLOCK - 1) // BLOCK):
-        padded = np.zeros((C, H + 2 * ph, width + 2 * pw), x.dtype)
-        columns = np.empty((C * kh * kw, Ho * Wo), x.dtype)
+        lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((C * kh * kw, Ho * Wo), x.dtype)
         for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
-            to_columns(x[n], padded, columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
+            to_columns(x[n], lines, columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
             np.dot(rows, columns, y[n])                         # (O, C·kh·kw) @ (C·kh·kw, Ho·Wo) -> (O, Ho·Wo)
             for o in range(O):
                 y[n, o] += b[o]
@@ -63,11 +62,10 @@ def _(g, W, H, width, sh, sw, ph, pw):
     rows = W.reshape(O, C * kh * kw).T.copy()
     flat = g.reshape(N, O, Ho * Wo)
     for block in prange((N + BLOCK - 1) // BLOCK):
-        padded = np.empty((C, H + 2 * ph, width + 2 * pw), g.dtype)
-        columns = np.empty((C * kh * kw, Ho * Wo), g.dtype)
+        lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), g.dtype), np.empty((C * kh * kw, Ho * Wo), g.dtype)
         for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
             np.dot(rows, flat[n], columns)                      # (C·kh·kw, O) @ (O, Ho·Wo) -> (C·kh·kw, Ho·Wo)
-            from_columns(columns, padded, dx[n], kh, kw, sh, sw, ph, pw, Ho, Wo)
+            from_columns(columns, lines, dx[n], kh, kw, sh, sw, ph, pw, Ho, Wo)
     return dx
 
 
@@ -80,60 +78,60 @@ def to_weight(x, g, kh, kw, sh, sw, ph, pw):
 
 @to_weight.numba(parallel=True)
 def _(x, g, kh, kw, sh, sw, ph, pw):
-    (N, C, H, width), (_, O, Ho, Wo) = x.shape, g.shape
+    (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
     flat, blocks = g.reshape(N, O, Ho * Wo), (N + BLOCK - 1) // BLOCK
     dW = np.zeros((blocks, O, C * kh * kw), x.dtype)            # a part for each block
     for block in prange(blocks):
-        padded = np.zeros((C, H + 2 * ph, width + 2 * pw), x.dtype)
-        columns, part = np.empty((C * kh * kw, Ho * Wo), x.dtype), np.empty((O, C * kh * kw), x.dtype)
+        lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((C * kh * kw, Ho * Wo), x.dtype)
+        part = np.empty((O, C * kh * kw), x.dtype)
         for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
-            to_columns(x[n], padded, columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
+            to_columns(x[n], lines, columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
             np.dot(flat[n], columns.T, part)                    # (O, Ho·Wo) @ (Ho·Wo, C·kh·kw) -> (O, C·kh·kw)
             dW[block] += part
     return dW.sum(0).reshape(O, C, kh, kw)
 
 
 @helper
-def to_columns(x, padded, columns, kh, kw, sh, sw, ph, pw, Ho, Wo):
+def to_columns(x, lines, columns, kh, kw, sh, sw, ph, pw, Ho, Wo):
     """columns (C·kh·kw, Ho·Wo) ← the windows of one image x (C, H, W): a row for each element (c, u, v) of a window.
 
-    padded (C, H + 2 ph, W + 2 pw): zeros, inside which the image is copied first.
+    Of a channel, what the windows' column v sees are the columns v − pw, v − pw + sw, ... of the image: picked once, into
+    `lines` (sh, ·), these serve all u. Line i·sh + u stands as the (i + u//sh)-th of those with remainder u % sh, so the
+    lines of all outputs follow each other, and a row of `columns` is copied in one go.
     """
-    C, H, W = x.shape
-    for c in range(C):
-        for h in range(H):
-            for w in range(W):
-                padded[c, h + ph, w + pw] = x[c, h, w]
-    row = 0
-    for c in range(C):
-        plane = padded[c].reshape(-1)
-        for u in range(kh):
-            for v in range(kw):
-                out = columns[row]
-                for i in range(Ho):
-                    start, at = i * Wo, (i * sh + u) * (W + 2 * pw) + v
-                    for j in range(Wo):
-                        out[start + j] = plane[at + j * sw]
-                row += 1
+    for c in range(len(x)):
+        for v in range(kw):
+            first, last = seen(v, sw, pw, x.shape[2], Wo)
+            lines[:] = 0
+            for h in range(ph, min(x.shape[1] + ph, (Ho - 1) * sh + kh)):
+                at, given, picked = h // sh * Wo, x[c, h - ph], lines[h % sh]
+                for j in range(first, last):
+                    picked[at + j] = given[j * sw + v - pw]
+            for u in range(kh):
+                row, some = columns[(c * kh + u) * kw + v], lines[u % sh, u // sh * Wo:][:Ho * Wo]
+                for e in range(Ho * Wo):
+                    row[e] = some[e]
 
 
 @helper
-def from_columns(columns, padded, x, kh, kw, sh, sw, ph, pw, Ho, Wo):
-    """The way back: x (C, H, W) ← the sum of all that `columns` has for its elements. padded: overwritten."""
-    C, H, W = x.shape
-    padded[:] = 0
-    row = 0
-    for c in range(C):
-        plane = padded[c].reshape(-1)
-        for u in range(kh):
-            for v in range(kw):
-                given = columns[row]
-                for i in range(Ho):
-                    start, at = i * Wo, (i * sh + u) * (W + 2 * pw) + v
-                    for j in range(Wo):
-                        plane[at + j * sw] += given[start + j]
-                row += 1
-    for c in range(C):
-        for h in range(H):
-            for w in range(W):
-                x[c, h, w] = padded[c, h + ph, w + pw]
+def from_columns(columns, lines, x, kh, kw, sh, sw, ph, pw, Ho, Wo):
+    """The way back: x (C, H, W) ← the sum of all that `columns` has for its elements. lines (sh, ·): scratch."""
+    x[:] = 0
+    for c in range(len(x)):
+        for v in range(kw):
+            first, last = seen(v, sw, pw, x.shape[2], Wo)
+            lines[:] = 0
+            for u in range(kh):
+                row, some = columns[(c * kh + u) * kw + v], lines[u % sh, u // sh * Wo:][:Ho * Wo]
+                for e in range(Ho * Wo):
+                    some[e] += row[e]
+            for h in range(ph, min(x.shape[1] + ph, (Ho - 1) * sh + kh)):
+                at, taken, summed = h // sh * Wo, x[c, h - ph], lines[h % sh]
+                for j in range(first, last):
+                    taken[j * sw + v - pw] += summed[at + j]
+
+
+@helper
+def seen(v, sw, pw, W, Wo):
+    """(first, last + 1) of the outputs j whose window has its column v inside the image: 0 <= j·sw + v − pw < W."""
+    return (max(pw - v, 0) + sw - 1) // sw, min((W - 1 + pw - v) // sw + 1, Wo)

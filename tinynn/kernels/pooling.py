@@ -5,7 +5,7 @@ never the largest). index (N, C, Ho, Wo), int32: the place among the H·W number
 """
 import numpy as np
 
-from .registry import kernel, prange
+from .registry import helper, kernel, prange
 
 
 @kernel
@@ -27,9 +27,12 @@ def _(x, kh, kw, sh, sw, ph, pw):
     N, C, H, W = x.shape
     Ho, Wo = (H + 2 * ph - kh) // sh + 1, (W + 2 * pw - kw) // sw + 1
     y, index = np.empty((N * C, Ho * Wo), x.dtype), np.empty((N * C, Ho * Wo), np.int32)
-    planes = x.reshape(N * C, H * W)
+    planes, halves = x.reshape(N * C, H * W), kh == kw == sh == sw == 2 and ph == pw == 0
     for p in prange(N * C):
         plane, best, at = planes[p], y[p], index[p]
+        if halves:
+            halve(plane, best, at, Ho, Wo, W)
+            continue
         for i in range(Ho):
             top, bottom = max(i * sh - ph, 0), min(i * sh - ph + kh, H)
             for j in range(Wo):
@@ -43,6 +46,26 @@ def _(x, kh, kw, sh, sw, ph, pw):
                         largest, where = value if better else largest, k if better else where
                 best[i * Wo + j], at[i * Wo + j] = largest, where
     return y.reshape(N, C, Ho, Wo), index.reshape(N, C, Ho, Wo)
+
+
+@helper
+def halve(plane, best, at, Ho, Wo, W):
+    """The same for windows 2 × 2 side by side, as most networks have them, four times as fast: nothing is left to count."""
+    for i in range(Ho):
+        upper, lower = plane[2 * i * W:][:W], plane[(2 * i + 1) * W:][:W]
+        largest, where = best[i * Wo:][:Wo], at[i * Wo:][:Wo]
+        for j in range(Wo):
+            k = np.int32(2 * i * W + 2 * j)
+            a, b, c, d = upper[2 * j], upper[2 * j + 1], lower[2 * j], lower[2 * j + 1]
+            above, at_above = (b, k + 1) if after(b, a) else (a, k)
+            below, at_below = (d, k + W + 1) if after(d, c) else (c, k + W)
+            largest[j], where[j] = (below, at_below) if after(below, above) else (above, at_above)
+
+
+@helper
+def after(b, a) -> bool:
+    """Whether b, which comes later, is the larger of the two; NaN counts as the largest, the first one of several."""
+    return not b <= a and a == a
 
 
 @kernel
