@@ -9,11 +9,12 @@ from tinynn.train import batches
 PIXELS = 784
 
 
-def build(widths=(100, 50), dropout=0.0, rng=None) -> nn.Sequential:
-    """The classifier: x (N, 784) -> logits (N, 10), from Glorot's random start; with a third of the dropout on the pixels."""
-    layers, n_in = [nn.Dropout(dropout / 3, rng=rng)], PIXELS
+def build(widths=(100, 50), dropout=(0.0, 0.0), rng=None) -> nn.Sequential:
+    """The classifier: x (N, 784) -> logits (N, 10), from Glorot's random start. dropout: of pixels, and of codes."""
+    of_pixels, of_codes = dropout
+    layers, n_in = [nn.Dropout(of_pixels, rng=rng)], PIXELS
     for width in widths:
-        layers += [start(n_in, width, rng), nn.Sigmoid(), nn.Dropout(dropout, rng=rng)]
+        layers += [start(n_in, width, rng), nn.Sigmoid(), nn.Dropout(of_codes, rng=rng)]
         n_in = width
     return nn.Sequential(*layers, start(n_in, 10, rng)).astype(np.float32)
 

@@ -43,8 +43,9 @@ STARTS = ("pre-trained", "random start")
 class StackedConfig(Config):
     """fonts, fonts_test: printed digits. layer_epochs, tune_epochs: of each layer, and of the whole, on these; runs: of every
     stack. cg_epochs: of the network without autoencoders, of which there are `baselines`.
-    images, validation, test: of MNIST. widths: the stack for it. noise: part of the pixels that is hidden. mnist_epochs: of
-    each layer, and of the whole with all labels; with fewer, there are as many epochs as make `updates` steps."""
+    images, validation, test: of MNIST. widths: the stack for it. noise: part of its input that a layer is not shown. dropout:
+    of pixels and of codes, in tuning. mnist_epochs: of each layer, and of the whole with all labels; with fewer, there are as
+    many epochs as make `updates` steps."""
     fonts: int = 5000
     fonts_test: int = 5000
     layer_epochs: int = 40
@@ -57,8 +58,8 @@ class StackedConfig(Config):
     test: int = 10000
     widths: tuple = (500, 500)
     noise: float = 0.25
-    dropout: float = 0.3
-    mnist_epochs: tuple = (10, 20)
+    dropout: tuple = (0.15, 0.2)
+    mnist_epochs: tuple = (10, 30)
     labels: tuple = (100, 1000, 10000)
     updates: int = 3000
 
@@ -114,10 +115,11 @@ def learn_labels(setting: dict, rng: np.random.Generator) -> dict:
     training, validation, (x, y) = split(setting["data"], *setting["counts"])
     x, validation = x.reshape(-1, PIXELS), (validation[0].reshape(-1, PIXELS), validation[1])
     some = rng.permutation(len(training[0]))[:setting["labels"]]
+    watched = validation if len(some) == len(training[0]) else None             # few labels make thousands of short epochs
     model = build(setting["widths"], setting["dropout"], rng)
     for layer, state in zip(linears(model), setting["states"]):
         layer.load_state_dict(state)
-    curve = tune(model, training[0][some].reshape(-1, PIXELS), training[1][some], setting["epochs"], rng, validation)
+    curve = tune(model, training[0][some].reshape(-1, PIXELS), training[1][some], setting["epochs"], rng, watched)
     outputs = logits(model, x)
     return {"validation": curve, "accuracy": score(outputs, y)[1], "predicted": outputs.argmax(axis=1),
             "filters": model[1].weight.numpy()}

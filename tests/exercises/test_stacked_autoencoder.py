@@ -69,10 +69,10 @@ def test_a_stack_is_tuned_and_looked_at_after_every_epoch():
 def test_the_starts_differ_in_the_start_alone():
     """Encoders that are the random start's own give what the random start gives, to the last bit."""
     setting = {"seed": 0, "run": 1, "labels": 20, "data": few_digits(), "counts": (30, 4, 20), "widths": (6, 5),
-               "dropout": 0.2, "epochs": 2, "states": ()}
+               "dropout": (0.1, 0.2), "epochs": 2, "states": ()}
     rng = np.random.default_rng((0, 1, 20))
     rng.permutation(30)                                                         # which images have labels
-    own = [layer.state_dict() for layer in linears(build((6, 5), 0.2, rng))[:2]]
+    own = [layer.state_dict() for layer in linears(build((6, 5), (0.1, 0.2), rng))[:2]]
     other = [{name: value + 1 for name, value in state.items()} for state in own]
     random, same, moved = (learn_labels(setting | {"states": states}, None) for states in ((), own, other))
     np.testing.assert_array_equal(random["filters"], same["filters"])
