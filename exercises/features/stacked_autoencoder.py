@@ -9,7 +9,8 @@ printed digits, with layers of 200, 100, 50 and 25 units; λ, β, ρ are here th
 
 On MNIST (report A, table 3.2) the autoencoders repair images, of which they are shown three quarters of the pixels (Vincent et
 al. 2010). The question is what this is worth: the same network, tuned from a random start in the same way, is beside it, with
-all labels and with few. What is in MNIST_CONFIG below was chosen by 5,000 images that are not in the test.
+all labels and with few. What CONFIG has for it was chosen by 5,000 of the training images, from which nothing else
+was learned.
 
 Change first: `weight` of the penalties, to 0, and watch the last of four layers. The test that guards the loss:
 tests/exercises/test_stacked_autoencoder.py::test_the_sparse_loss_is_matlab_s
