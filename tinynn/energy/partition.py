@@ -55,16 +55,12 @@ def enumerate_states(rbm) -> float:
         raise ValueError(f"log_partition: {n} units have too many states to enumerate; expected at most {LARGEST} in the "
                          'smaller layer, or method="ais"')
     low, high = all_states(min(n, BLOCK)), all_states(n - min(n, BLOCK))
-    free_energy, log_z = hidden_free_energy if over_hidden else visible_free_energy, -np.inf
+    log_z = -np.inf
     for rest in high:
         s = np.hstack([low, np.broadcast_to(rest, (len(low), len(rest)))])              # (2^BLOCK, n)
-        log_z = np.logaddexp(log_z, np.logaddexp.reduce(-free_energy(rbm, s)))
+        F = hidden_free_energy(rbm, s) if over_hidden else rbm._free_energy(s)          # (2^BLOCK,)
+        log_z = np.logaddexp(log_z, np.logaddexp.reduce(-F))
     return float(log_z)
-
-
-def visible_free_energy(rbm, v):
-    """−ln Σₕ e^(−E(v, h)): (M, V) -> (M,)."""
-    return rbm._free_energy(v)
 
 
 def hidden_free_energy(rbm, h):

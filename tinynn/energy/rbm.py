@@ -150,7 +150,7 @@ class RBM:
     def astype(self, dtype) -> "RBM":
         """Turn the parameters into float32 or float64; returns self."""
         self.W, self.a, self.b = (np.ascontiguousarray(w, dtype) for w in (self.W, self.a, self.b))
-        self.chains = None if self.chains is None else self.chains.astype(dtype)
+        self.chains = None if self.chains is None else np.ascontiguousarray(self.chains, dtype)
         return self
 
     # --- the same without checks, where `out` is given in place, and with a factor on what comes from the other layer -----
