@@ -108,7 +108,8 @@ def test_the_base_rates_of_the_data_help():
     (lambda: log_partition(machine(3, 2), "ais", temperatures=[0.1, 1]), "rise from 0 to 1"),
     (lambda: log_partition(machine(3, 2), "ais", data=np.zeros((5, 4))), r"data has shape \(5, 4\)"),
     (lambda: log_partition(machine(3, 2), "ais", data=np.full((5, 3), 255)), r"\[0, 1\]"),
-    (lambda: log_partition(machine(3, 2), "ais", data=np.full((5, 3), np.nan)), "finite")])
+    (lambda: log_partition(machine(3, 2), "ais", data=np.full((5, 3), np.nan)), "is nan"),
+    (lambda: log_partition(machine(3, 2), "ais", data=np.zeros(3)), "an example in each row")])
 def test_mistakes(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -42,7 +42,10 @@ def log_partition(model, method: str = "exact", *, chains: int = 100, temperatur
         return LogPartition(enumerate_states(rbm), 0.0, 1.0)
     if not isinstance(chains, (int, np.integer)) or chains < 2:
         raise ValueError(f"log_partition: chains is {chains!r}; expected an int >= 2")
-    a0 = np.zeros_like(rbm.a) if data is None else base_rates(rbm, data)
+    a0 = np.zeros_like(rbm.a)                           # 0 for the upper layer of a DBM, whatever the data
+    if data is not None:
+        rates = base_rates(rbm, model._rows("log_partition", data, "data"))
+        a0[:len(rates)] = rates
     return anneal(rbm, a0, chains, as_betas(temperatures), rbm.rng if rng is None else default_rng(rng), progress)
 
 
@@ -111,17 +114,13 @@ def anneal(rbm, a0, chains, betas, rng, progress) -> LogPartition:
 
 
 def base_rates(rbm, data):
-    """Biases a₀ with which visible units have the means of `data` (N, n); 0 for those beyond n (the upper layer of a DBM)."""
-    data = np.asarray(data)
-    if data.ndim != 2 or not 1 <= data.shape[1] <= len(rbm.a) or not np.isfinite(data).all():
-        raise ValueError(f"log_partition: data has shape {data.shape}; expected finite numbers (N, {len(rbm.a)}), for a DBM "
-                         "(N, its visible units)")
-    a0, total = np.zeros_like(rbm.a), data.sum(axis=0, dtype=float)
+    """Biases with which visible units have the means of `data` (N, n): (n,)."""
+    if data.ndim != 2 or len(data) == 0:
+        raise ValueError(f"log_partition: data has shape {data.shape}; expected (N, {data.shape[-1]}), an example in each row")
+    total = data.sum(axis=0, dtype=float)
     if rbm.gaussian:
-        a0[:data.shape[1]] = total / len(data)
-    else:
-        a0[:data.shape[1]] = np.log(total + 1) - np.log(len(data) - total + 1)          # as if one more were 1, and one 0
-    return a0
+        return total / len(data)
+    return np.log(total + 1) - np.log(len(data) - total + 1)                            # as if one more were 1, and one 0
 
 
 def as_betas(temperatures) -> list:
