@@ -27,7 +27,8 @@ def log_partition(model, method: str = "exact", *, chains: int = 100, temperatur
     """ln Z of an RBM or a DBM.
 
     method: "exact" (default), by enumeration of the smaller layer, at most 25 units (Gaussian visible units: of the hidden
-    layer; a DBM: of the first hidden layer or of the others); or "ais". The rest is for "ais":
+    layer; a DBM: of the first hidden layer or of the others): 20 units beside 784 take half a minute, each one more doubles
+    that; or "ais". The rest is for "ais":
     chains: M, default 100. temperatures: how many steps from β = 0 to 1, default 10,000, evenly; or the β themselves, rising
         from 0 to 1, an array: more of them near 1 is usual. The error falls with both, faster with temperatures.
     data: (N, V), optional: the start has the means of these rows, which is nearer, so that fewer temperatures do.
