@@ -1,0 +1,165 @@
+"""How Boltzmann machines learn: contrastive divergence. Read rbm.py first.
+
+The gradient of the mean log-likelihood is a difference of two averages, with the hidden units h at their probabilities:
+
+    dL/dW = ⟨v hᵀ⟩ data − ⟨v hᵀ⟩ machine,    dL/da = ⟨v⟩ data − ⟨v⟩ machine,    dL/db = ⟨h⟩ data − ⟨h⟩ machine
+
+The positive phase is a product. The negative phase needs samples of the machine, from a Gibbs chain: v given h, h given v.
+- CD-k (Hinton 2002): start the chain at the data, stop after k steps. Biased, as the chain has not forgotten where it
+  started: valleys that the machine has far from all data are never seen, and stay. The bias goes to 0 as k grows.
+- PCD (Tieleman 2008): a chain for each example of a batch that goes on from update to update, as the machine changes little.
+
+Where speed comes from: both phases lie on top of each other in one array, so that the difference of two products is one
+product with signs; arrays are reused from batch to batch; and all of it, random numbers too, is in the data's dtype.
+"""
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..kernels.threads import one_blas_thread
+
+WATCHED = 1000          # so many rows of the data are measured after each epoch
+
+
+@dataclass
+class LearningHistory:
+    """What learning tells, an entry an epoch, measured afterwards on the same 1000 rows of the data (all, if there are less).
+
+    reconstruction_error: the mean squared difference between a visible unit and its mean given the hidden probabilities.
+    pseudo_likelihood: in nats a row, estimated from the same ten bits of a row each time; empty where it is not defined.
+    seconds: so far. stop_reason: "all epochs done", "interrupted" (Ctrl-C), or "the weights are not finite".
+    """
+    reconstruction_error: list = field(default_factory=list)
+    pseudo_likelihood: list = field(default_factory=list)
+    seconds: list = field(default_factory=list)
+    stop_reason: str | None = None
+
+    def __len__(self):
+        return len(self.seconds)
+
+
+def learn(rbm, X, positive, watch, *, epochs, lr, batch_size, k=1, persistent=False, momentum=0.0, weight_decay=0.0,
+          binarise=False, progress=True, up=1, down=1) -> LearningHistory:
+    """Train `rbm` on X (N, n), n <= visible units; the arguments are those of RBM.fit, and:
+
+    positive(v, p): write the hidden probabilities of the rows v (m, V) into p (m, H), and v's columns from n on, if any.
+    watch(X, rng): (reconstruction error, pseudo-likelihood or None) of some rows.
+    up, down: factors on what units get from below, and from above (2: pre-training of a deep machine, see dbm.py).
+    """
+    from tqdm import tqdm
+    check_options(epochs, lr, batch_size, k, momentum, weight_decay)
+    rng, history, start = rbm.rng, LearningHistory(), time.perf_counter()
+    size = min(batch_size, len(X))
+    batch = Batch(rbm, X, positive, size, k, persistent, momentum, weight_decay, binarise, up, down)
+    watched, seed = X[rng.permutation(len(X))[:WATCHED]], int(rng.integers(2 ** 62))
+    if binarise:
+        watched = draw(watched, rng)
+    try:
+        # Where learning diverges numbers overflow, and the history says so.
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"), \
+                tqdm(total=epochs, unit="epoch", leave=False, mininterval=0.2, disable=not progress) as bar:
+            for epoch in range(epochs):
+                rate, order = lr(epoch) if callable(lr) else lr, rng.permutation(len(X))
+                for i in range(0, len(X), size):
+                    batch.step(order[i:i + size], rate)
+                error, likelihood = watch(watched, np.random.default_rng(seed))
+                history.reconstruction_error.append(error)
+                if likelihood is not None:
+                    history.pseudo_likelihood.append(likelihood)
+                history.seconds.append(time.perf_counter() - start)
+                if not np.isfinite(error):
+                    history.stop_reason = "the weights are not finite"
+                    break
+                bar.set_postfix(error=f"{error:.3g}", refresh=False)
+                bar.update()
+        history.stop_reason = history.stop_reason or "all epochs done"
+    except KeyboardInterrupt:
+        history.stop_reason = "interrupted"
+    return history
+
+
+class Batch:
+    """One update from a batch of m examples, in memory that is used again: rows 0 to m are the data's, m to 2m the chains'."""
+
+    def __init__(self, rbm, X, positive, size, k, persistent, momentum, weight_decay, binarise, up, down):
+        self.rbm, self.X, self.positive, self.k, self.persistent = rbm, X, positive, k, persistent
+        self.momentum, self.weight_decay, self.binarise, self.up, self.down = momentum, weight_decay, binarise, up, down
+        (V, H), dtype = rbm.W.shape, rbm.W.dtype
+        self.v, self.p, self.signed = (np.empty((2 * size, n), dtype) for n in (V, H, H))
+        self.noise, self.signs = np.empty(size * max(V, H), dtype), np.empty(2 * size, dtype)
+        self.parameters = rbm.W, rbm.a, rbm.b
+        self.velocities = [np.zeros_like(w) for w in self.parameters]
+        self.gradient = np.empty_like(rbm.W)
+        self.h = np.empty((size, H), dtype)
+        if persistent:
+            if rbm.chains is None or rbm.chains.shape != self.h.shape:      # small weights: hidden units are fair coins
+                rbm.chains = draw(np.full_like(self.h, 0.5), rbm.rng)
+            self.h = rbm.chains
+
+    def step(self, rows, rate):
+        """Learn from X[rows] at the learning rate `rate`."""
+        rbm, m, n = self.rbm, len(rows), self.X.shape[1]
+        v, p, h = self.v[:2 * m], self.p[:2 * m], self.h[:m]
+        data = v[:m, :n]
+        np.take(self.X, rows, axis=0, out=data, mode="clip")
+        if self.binarise:
+            draw(data, rbm.rng, self.noise, out=data)
+        self.positive(v[:m], p[:m])
+        if not self.persistent:
+            draw(p[:m], rbm.rng, self.noise, out=h)
+        for t in range(self.k):
+            rbm._draw_visible(h, v[m:], self.noise, self.down)
+            rbm._hidden(v[m:], p[m:], self.up)
+            if self.persistent or t < self.k - 1:                           # else probabilities are all that is needed
+                draw(p[m:], rbm.rng, self.noise, out=h)
+        self.update(v, p, rate)
+
+    def update(self, v, p, rate):
+        """W, a, b += rate · (positive − negative phase), with momentum and weight decay. v: (2m, V), p: (2m, H)."""
+        m = len(v) // 2
+        signs, signed = self.signs[:2 * m], self.signed[:2 * m]
+        signs[:m], signs[m:] = rate / m, -rate / m
+        np.multiply(p, signs[:, None], out=signed)
+        np.matmul(v.T, signed, out=self.gradient)                           # (V, 2m) @ (2m, H) -> (V, H)
+        if self.weight_decay:
+            self.gradient -= rate * self.weight_decay * self.parameters[0]
+        for w, g, velocity in zip(self.parameters, (self.gradient, signs @ v, signs @ p), self.velocities):
+            if self.momentum:
+                velocity *= self.momentum
+                velocity += g
+                g = velocity
+            w += g
+
+
+def logistic(x, factor, bias):
+    """x ← σ(factor · x + bias), in place, and returned. σ(x) = (1 + tanh(x/2))/2 cannot overflow, and NumPy's tanh is fast."""
+    x *= factor / 2
+    x += bias / 2
+    np.tanh(x, out=x)
+    x *= 0.5
+    x += 0.5
+    return x
+
+
+def draw(p, rng, noise=None, out=None):
+    """Ones with probability p, else zeros, of p's shape and dtype. noise: memory for the random numbers; out: may be p."""
+    if noise is None:
+        u = rng.random(p.shape, dtype=p.dtype)
+    else:
+        u = noise[:p.size].reshape(p.shape)
+        rng.random(dtype=u.dtype, out=u)
+    return np.less(u, p, out=np.empty_like(p) if out is None else out)
+
+
+def check_options(epochs, lr, batch_size, k, momentum, weight_decay):
+    """Raise ValueError for settings of `fit` that make no sense."""
+    for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("k", k, 1)):
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+            raise ValueError(f"fit: {name} is {value!r}; expected an int >= {least}")
+    for name, value, right, expected in (
+            ("lr", lr, callable(lr) or 0 < lr < np.inf, "a number > 0 or a function of the epoch"),
+            ("momentum", momentum, 0 <= momentum < 1, "a number from 0 up to, not including, 1; 0.5 to 0.9 is usual"),
+            ("weight_decay", weight_decay, 0 <= weight_decay < np.inf, "a number >= 0; 1e-4 is usual")):
+        if not right:
+            raise ValueError(f"fit: {name} is {value!r}; expected {expected}")

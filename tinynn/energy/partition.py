@@ -1,0 +1,135 @@
+"""Z, the sum that turns energies into probabilities: exactly for small machines, by annealed importance sampling for others.
+
+Read rbm.py first. ln Z is what a likelihood needs and learning does without.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from ..autograd.settings import default_rng
+from ..ops import softplus
+from .learning import draw, logistic
+
+LARGEST = 25            # units of the smaller layer: 33 million states
+BLOCK = 10              # so many units take all their states at once
+
+
+class LogPartition(NamedTuple):
+    """log_z: ln Z. error: its standard error (0 if exact): the relative one of the estimate of Z. effective: the share of the
+    chains that count, (Σw)²/(M Σw²), from 1/M to 1; where it is below a few percent neither number can be trusted."""
+    log_z: float
+    error: float
+    effective: float
+
+
+def log_partition(model, method: str = "exact", *, chains: int = 100, temperatures=10_000, data=None, rng=None,
+                  progress: bool = True) -> LogPartition:
+    """ln Z of an RBM or a DBM.
+
+    method: "exact" (default), by enumeration of the smaller layer, at most 25 units (Gaussian visible units: of the hidden
+    layer; a DBM: of the first hidden layer or of the others): 20 units beside 784 take half a minute, each one more doubles
+    that; or "ais". The rest is for "ais":
+    chains: M, default 100. temperatures: how many steps from β = 0 to 1, default 10,000, evenly; or the β themselves, rising
+        from 0 to 1, an array: more of them near 1 is usual. The error falls with both, faster with temperatures.
+    data: (N, V), optional: the start has the means of these rows, which is nearer, so that fewer temperatures do.
+    rng: default: the model's. progress: show a bar if it takes more than two seconds.
+    """
+    if method not in ("exact", "ais"):
+        raise ValueError(f'log_partition: method is {method!r}; expected "exact" or "ais"')
+    rbm = getattr(model, "joint", model)                # a DBM is an RBM in disguise: dbm.py
+    if not hasattr(rbm, "free_energy"):
+        raise TypeError(f"log_partition: model is a {type(model).__name__}; expected an RBM or a DBM")
+    if method == "exact":
+        return LogPartition(enumerate_states(rbm), 0.0, 1.0)
+    if not isinstance(chains, (int, np.integer)) or chains < 2:
+        raise ValueError(f"log_partition: chains is {chains!r}; expected an int >= 2")
+    a0 = np.zeros_like(rbm.a)                           # 0 for the upper layer of a DBM, whatever the data
+    if data is not None:
+        rates = base_rates(rbm, model._rows("log_partition", data, "data"))
+        a0[:len(rates)] = rates
+    return anneal(rbm, a0, chains, as_betas(temperatures), rbm.rng if rng is None else default_rng(rng), progress)
+
+
+def enumerate_states(rbm) -> float:
+    """ln Z = ln Σ over the states s of one layer of e^(−F(s)): the other layer is summed out, unit by unit."""
+    V, H = rbm.W.shape
+    over_hidden = H <= V or rbm.gaussian
+    n = H if over_hidden else V
+    if n > LARGEST:
+        raise ValueError(f"log_partition: {n} units have too many states to enumerate; expected at most {LARGEST} in the "
+                         'smaller layer, or method="ais"')
+    low, high = all_states(min(n, BLOCK)), all_states(n - min(n, BLOCK))
+    log_z = -np.inf
+    for rest in high:
+        s = np.hstack([low, np.broadcast_to(rest, (len(low), len(rest)))])              # (2^BLOCK, n)
+        F = hidden_free_energy(rbm, s) if over_hidden else rbm._free_energy(s)          # (2^BLOCK,)
+        log_z = np.logaddexp(log_z, np.logaddexp.reduce(-F))
+    return float(log_z)
+
+
+def hidden_free_energy(rbm, h):
+    """−ln Σᵥ e^(−E(v, h)), the other way round: (M, H) -> (M,). Gaussian: ∫ is (2π)^(V/2) e^(½|a + Wh|² − ½|a|²)."""
+    x = h @ rbm.W.T + rbm.a                                                             # (M, H) @ (H, V) -> (M, V)
+    if rbm.gaussian:
+        return -(x * x - np.square(rbm.a, dtype=float) + np.log(2 * np.pi)).sum(axis=1) / 2 - h @ rbm.b
+    return -softplus(x).sum(axis=1) - h @ rbm.b
+
+
+def all_states(n) -> np.ndarray:
+    """All states of n binary units: (2ⁿ, n), as float64."""
+    return (np.arange(2 ** n)[:, None] >> np.arange(n) & 1).astype(float)
+
+
+def anneal(rbm, a0, chains, betas, rng, progress) -> LogPartition:
+    """Annealed importance sampling (Neal 2001; Salakhutdinov & Murray 2008): from a machine with known Z to this one.
+
+    Machine β has weights βW, biases (1 − β)a₀ + βa and βb, and unnormalised probabilities f_β(v) = e^(−F_β(v)). At β = 0
+    nothing hangs together: Z₀ is known, and v is drawn at once. Chains go up through 0 = β₀ < β₁ < ... < 1, with one Gibbs
+    step of each machine, and carry weights,
+
+        w = f_β₁(v₀)/f_β₀(v₀) · f_β₂(v₁)/f_β₁(v₁) · ...,     of which the mean is an unbiased estimate of Z/Z₀.
+    """
+    from tqdm import tqdm
+    (V, H), dtype = rbm.W.shape, rbm.W.dtype
+
+    def bias(beta):
+        return (1 - beta) * a0 + beta * rbm.a
+
+    def draw_visible(h, beta):
+        x = h @ rbm.W.T                                                                 # (M, H) @ (H, V) -> (M, V)
+        if rbm.gaussian:
+            return beta * x + bias(beta) + rng.standard_normal(x.shape, dtype=dtype)
+        return draw(logistic(x, beta, bias(beta)), rng)
+
+    v, log_w = draw_visible(np.zeros((chains, H), dtype), 0.0), np.zeros(chains)
+    for before, beta in tqdm(list(zip(betas, betas[1:])), unit="β", leave=False, delay=2, disable=not progress):
+        x = v @ rbm.W + rbm.b                                                           # (M, V) @ (V, H) -> (M, H)
+        log_w += (softplus(beta * x) - softplus(before * x)).sum(axis=1, dtype=float)
+        log_w += rbm._visible_energy(v, bias(before)) - rbm._visible_energy(v, bias(beta))
+        v = draw_visible(draw(logistic(x, beta, np.zeros(1, dtype)), rng), beta)
+    log_z0 = H * np.log(2) + (V / 2 * np.log(2 * np.pi) if rbm.gaussian else softplus(a0.astype(float)).sum())
+    w = np.exp(log_w - log_w.max())
+    effective = w.sum() ** 2 / (chains * np.square(w).sum())
+    error = np.sqrt(max(1 / effective - 1, 0) / (chains - 1))                           # σ(w)/(mean(w) √M)
+    return LogPartition(float(log_z0 + log_w.max() + np.log(w.mean())), float(error), float(effective))
+
+
+def base_rates(rbm, data):
+    """Biases with which visible units have the means of `data` (N, n): (n,)."""
+    if data.ndim != 2 or len(data) == 0:
+        raise ValueError(f"log_partition: data has shape {data.shape}; expected (N, {data.shape[-1]}), an example in each row")
+    total = data.sum(axis=0, dtype=float)
+    if rbm.gaussian:
+        return total / len(data)
+    return np.log(total + 1) - np.log(len(data) - total + 1)                            # as if one more were 1, and one 0
+
+
+def as_betas(temperatures) -> list:
+    """Rising numbers from 0 to 1."""
+    if isinstance(temperatures, (int, np.integer)) and temperatures >= 1:
+        return np.linspace(0, 1, temperatures + 1).tolist()
+    betas = np.asarray(temperatures, dtype=float)
+    if betas.ndim != 1 or len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or not (np.diff(betas) >= 0).all():
+        raise ValueError(f"log_partition: temperatures is {temperatures!r}; expected an int >= 1, or numbers that rise from 0 "
+                         "to 1")
+    return betas.tolist()
