@@ -72,8 +72,8 @@ class VAE(Module):
         """(μ, ln σ²) of q(z|x)."""
         h = self.encoder(x)                                                                 # (N, ...) -> (N, 2L)
         if h.ndim != 2 or h.shape[1] % 2 or not h.size:
-            raise ValueError(f"VAE: the encoder returned shape {h.shape}; expected (N, 2L): a mean and a log variance for each "
-                             "of L latents")
+            raise ValueError(f"VAE: the encoder returned shape {h.shape}; expected (N, 2L): a mean and a log variance for "
+                             "each of L latents")
         half = h.shape[1] // 2
         return h[:, :half], h[:, half:]                                                     # (N, 2L) -> 2 × (N, L)
 
@@ -131,5 +131,6 @@ def same_shape(function, **named) -> tuple:
     y = as_input(y)
     x = as_input(x if isinstance(x, Tensor) else np.asarray(x, y.dtype), y.dtype)
     if x.shape != y.shape or x.ndim < 1 or not x.size:
-        raise ValueError(f"{function}: {a} has shape {x.shape}, {b} has {y.shape}; expected equal shapes (N, ...), N at least 1")
+        raise ValueError(f"{function}: {a} has shape {x.shape}, {b} has {y.shape}; expected equal shapes (N, ...), N at least "
+                         "1")
     return x, y

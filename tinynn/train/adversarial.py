@@ -23,7 +23,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 
 from ..autograd.backward import grad
-from ..autograd.settings import default_rng, no_grad
+from ..autograd.settings import default_rng, no_grad, settings, switched
 from ..autograd.tensor import Tensor, as_array
 from ..nn.module import Array, Module, as_input
 from ..ops import mean, softplus, sqrt, sum
@@ -86,9 +86,10 @@ def gradient_penalty(critic: Callable, real: Array, fake: Array, rng=None) -> Te
     rest = tuple(range(1, fake.ndim))
     e = default_rng(rng).random((len(fake), *(1 for _ in rest)), dtype=fake.dtype)          # (N, 1, ...)
     x = Tensor(e * real.astype(fake.dtype, copy=False) + (1 - e) * fake, requires_grad=True)
-    g, = grad(sum(critic(x)), [x], create_graph=True)
-    norm = sqrt(sum(g * g, axis=rest) + 1e-12)          # (N, ...) -> (N,); the root has no derivative at 0
-    return mean((norm - 1) ** 2)
+    with switched(settings, "record", True):            # also under no_grad: without a graph there is no gradient
+        g, = grad(sum(critic(x)), [x], create_graph=True)
+        norm = sqrt(sum(g * g, axis=rest) + 1e-30)      # (N, ...) -> (N,); the root has no derivative at 0
+        return mean((norm - 1) ** 2)
 
 
 def clip_weights(params: list, c: float):
@@ -151,9 +152,9 @@ def generate(generator: Module, z: np.ndarray, batch_size: int = 1000) -> np.nda
 # --- the loop -------------------------------------------------------------------------------------------
 
 
-def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generator_optimizer, critic_optimizer, latent, epochs,
-                    batch_size=None, n_critic=1, clip=None, penalty=None, samples=16, checkpoint=None, rng=None, progress=True,
-                    callbacks=()) -> AdversarialHistory:
+def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generator_optimizer, critic_optimizer, latent,
+                    epochs, batch_size=None, n_critic=1, clip=None, penalty=None, samples=16, checkpoint=None, rng=None,
+                    progress=True, callbacks=()) -> AdversarialHistory:
     """Train a generator of data like x against a critic; returns the AdversarialHistory.
 
     generator: maps z (N, *latent), standard normal, to (N, ...) like x. critic: maps those to N numbers (N, 1).
@@ -172,7 +173,7 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
     """
     x, shape = np.asarray(as_array(x)), (latent,) if isinstance(latent, (int, np.integer)) else tuple(latent)
     check(x, (generator, generator_optimizer), (critic, critic_optimizer), shape, clip, penalty, epochs=(epochs, 0),
-          batch_size=(len(x) if batch_size is None else batch_size, 1), n_critic=(n_critic, 1), samples=(samples, 1))
+          n_critic=(n_critic, 1), samples=(samples, 1), batch_size=(1 if batch_size is None else batch_size, 1))
     rng, dtype = default_rng(rng), generator_optimizer.flat.w.dtype
 
     def draw(n):
