@@ -137,7 +137,7 @@ def frozen(model):
 
 
 def generate(generator: Module, z: np.ndarray, batch_size: int = 1000) -> np.ndarray:
-    """What the generator makes of latents z (N, ...), N at least 1: in evaluation mode, without a graph, batch_size at once."""
+    """What the generator makes of latents z (N, ...), N ≥ 1: in evaluation mode, without a graph, batch_size at once."""
     modes = {module: module.training for module in generator.modules()}
     generator.eval()
     try:
