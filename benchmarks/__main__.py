@@ -8,10 +8,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import convolution, features, features_attention, growth, recurrent, workloads
+from . import adversarial, convolution, features, features_attention, growth, recurrent, workloads
 from .timing import compare
 
-TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE + features_attention.TABLE
+TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE + features_attention.TABLE + adversarial.TABLE
 FIGURES = {"convolution": convolution.draw, "growth": growth.draw}
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn")
 
