@@ -63,7 +63,7 @@ def dcgan_iteration():
             down(3, 64, 4, 2, 1), layers.LeakyReLU(0.2),                                        # -> (N, 64, 16, 16)
             down(64, 128, 4, 2, 1), layers.BatchNorm2d(128), layers.LeakyReLU(0.2),             # -> (N, 128, 8, 8)
             down(128, 256, 4, 2, 1), layers.BatchNorm2d(256), layers.LeakyReLU(0.2),            # -> (N, 256, 4, 4)
-            down(256, 1, 4), layers.Flatten())                                                  # -> (N, 1)
+            layers.Flatten(), layers.Linear(256 * 4 * 4, 1))                                    # -> (N, 1)
         return G, D
     return iteration(build, (100, 1, 1), np.random.default_rng(1).uniform(-1, 1, (64, 3, 32, 32)).astype(np.float32))
 
