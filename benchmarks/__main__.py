@@ -8,10 +8,11 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import convolution, features, features_attention, generative, growth, recurrent, workloads
+from . import adversarial, convolution, features, features_attention, generative, growth, recurrent, workloads
 from .timing import compare
 
-TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE + features_attention.TABLE + generative.TABLE
+TABLE = [row for module in (workloads, recurrent, features, features_attention, generative, adversarial)
+         for row in module.TABLE]
 FIGURES = {"convolution": convolution.draw, "growth": growth.draw}
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn")
 

@@ -5,7 +5,7 @@ from .autograd.jacobian import jacobian
 from .autograd.op import op, saved
 from .autograd.settings import default_dtype, detect_anomaly, no_grad, seed
 from .autograd.tensor import Tensor
-from . import kernels, nn, optim
+from . import kernels, nn, optim, viz
 from .nn.summary import summary
 from .ops import *  # noqa: F401,F403
 from .ops import __all__ as _ops
@@ -14,7 +14,7 @@ from .train import evaluate, fit, load, save
 
 __all__ = ["GradientError", "Tensor", "check_gradients", "data", "default_dtype", "detect_anomaly", "energy", "evaluate",
            "fit", "grad", "hessian", "hvp", "jacobian", "kernels", "load", "nn", "no_grad", "op", "optim", "projection",
-           "save", "saved", "seed", "summary", *_ops]
+           "save", "saved", "seed", "summary", "viz", *_ops]
 
 keep_freed_memory()
 

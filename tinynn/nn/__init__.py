@@ -1,5 +1,5 @@
 """Layers, losses and initialisation. Read module.py first, then layers.py, losses.py, init.py; then
-convolution.py, normalization.py, recurrent.py, attention.py, in any order."""
+convolution.py, normalization.py, recurrent.py, attention.py, variational.py, in any order."""
 from . import init
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .attention import MultiheadAttention, PatchEmbedding, TransformerBlock
@@ -10,11 +10,13 @@ from .module import Module, Parameter, as_input
 from .normalization import BatchNorm1d, BatchNorm2d, LayerNorm, LocalResponseNorm
 from .recurrent import GRU, LSTM, RNN
 from .summary import summary
+from .variational import ELBOLoss, VAE, importance_bound, kl_divergence, log_bernoulli, log_gaussian, reparameterize
 
 __all__ = [
     "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
-    "Dropout", "Flatten", "GELU", "GRU", "L1Loss", "LSTM", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
-    "MSELoss", "MaxPool2d", "Module", "MultiheadAttention", "Parameter", "PatchEmbedding", "RNN", "ReLU", "Sequential",
-    "Sigmoid", "Softmax", "Tanh", "TransformerBlock", "as_input", "cross_entropy", "init", "l1_penalty", "l2_penalty",
-    "summary",
+    "Dropout", "ELBOLoss", "Flatten", "GELU", "GRU", "L1Loss", "LSTM", "LayerNorm", "LeakyReLU", "Linear",
+    "LocalResponseNorm", "MSELoss", "MaxPool2d", "Module", "MultiheadAttention", "Parameter", "PatchEmbedding", "RNN",
+    "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "TransformerBlock", "VAE", "as_input", "cross_entropy",
+    "importance_bound", "init", "kl_divergence", "l1_penalty", "l2_penalty", "log_bernoulli", "log_gaussian",
+    "reparameterize", "summary",
 ]

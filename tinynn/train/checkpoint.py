@@ -4,17 +4,18 @@ What determines the rest of a run: the weights and buffers, the optimizer's stat
 of the model's layers, the default one), the history, and the best weights so far.
 """
 import time
-from dataclasses import asdict
 
 import numpy as np
 
 from ..autograd.settings import settings
 from .files import read_arrays, write_arrays
-from .history import History
 
 
 class Checkpoint:
-    """Writes and reads the state of one run; see `fit`."""
+    """Writes and reads the state of one run; see `fit`, and `fit_adversarial` for a model that is two players.
+
+    history: a dataclass; its arrays are kept as arrays, the rest as JSON.
+    """
 
     def __init__(self, path, model, optimizer, rng):
         self.path, self.model, self.optimizer = path, model, optimizer
@@ -34,7 +35,10 @@ class Checkpoint:
         arrays = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         arrays |= {f"best.{name}": value for name, value in (best or {}).items()}
         arrays |= {f"optimizer.{name}": value for name, value in state.items() if isinstance(value, np.ndarray)}
-        notes = {"optimizer": type(self.optimizer).__name__, "history": asdict(history),
+        told = vars(history)
+        arrays |= {f"history.{name}": value for name, value in told.items() if isinstance(value, np.ndarray)}
+        notes = {"optimizer": type(self.optimizer).__name__,
+                 "history": {name: value for name, value in told.items() if not isinstance(value, np.ndarray)},
                  "numbers": {name: value for name, value in state.items() if not isinstance(value, np.ndarray)},
                  "rngs": [rng.bit_generator.state for rng in self.rngs]}
         write_arrays(self.path, arrays, notes)
@@ -57,7 +61,7 @@ class Checkpoint:
                 raise ValueError(f"it was trained by {trained_by}, not {own}")
             if len(notes["rngs"]) != len(self.rngs):
                 raise ValueError("its model has another number of random layers")
-            history, weights = History(**notes["history"]), self.model.state_dict()
+            history, weights = type(history)(**notes["history"], **part("history.")), self.model.state_dict()
             self.model.load_state_dict(part("model."))
             try:
                 self.optimizer.load_state_dict({**part("optimizer."), **notes["numbers"]})

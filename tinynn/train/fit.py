@@ -115,7 +115,7 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
             history.stop_reason = why_stop(history, optimizer, patience)
             if any([callback(history) for callback in callbacks]) and not history.stop_reason:
                 history.stop_reason = "a callback asked to stop"
-            bar.update(history)
+            bar.update({"train": history.train_loss, "val": history.val_loss})
             if saved:
                 saved.write_if_due(history, best)
         history.stop_reason = history.stop_reason or "all epochs done"
@@ -176,9 +176,8 @@ class Bar:
             from tqdm import tqdm
             self.bar = tqdm(total=epochs, initial=min(done, epochs), unit="epoch", leave=False, mininterval=0.2)
 
-    def update(self, history):
+    def update(self, losses: dict):
         if self.bar is not None:
-            losses = {"train": history.train_loss, "val": history.val_loss}
             self.bar.set_postfix({k: f"{v[-1]:.3g}" for k, v in losses.items() if v}, refresh=False)
             self.bar.update()
 

@@ -1,6 +1,8 @@
 """What a training run tells: a list of one entry an epoch for each quantity."""
 from dataclasses import dataclass, field
-from math import isnan
+from math import isnan, nan
+
+import numpy as np
 
 
 @dataclass
@@ -36,3 +38,34 @@ class History:
         if best:
             self.best_epoch = len(self) - 1
         return best
+
+
+@dataclass
+class AdversarialHistory:
+    """What `fit_adversarial` tells of its two players.
+
+    critic_loss, generator_loss: the mean over each epoch's steps, as seen before each step; accuracy: of the critic's
+    decisions, how many were right (an output > 0 says "real"): of use for GANs; a Wasserstein critic's 0 has no meaning.
+    steps: the same three, by name, with one entry a step. seconds, stop_reason: as in History.
+    latents: (n, *latent), which never change; samples: (epochs, n, ...), what the generator made of them after each epoch,
+    or None before the first.
+    """
+    critic_loss: list = field(default_factory=list)
+    generator_loss: list = field(default_factory=list)
+    accuracy: list = field(default_factory=list)
+    seconds: list = field(default_factory=list)
+    stop_reason: str | None = None
+    steps: dict = field(default_factory=lambda: {"critic_loss": [], "generator_loss": [], "accuracy": []})
+    latents: np.ndarray | None = None
+    samples: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.critic_loss)
+
+    def add(self, steps: dict, seconds, samples):
+        """Append an epoch: its steps' values by name, and the samples (n, ...) after it."""
+        for name, values in steps.items():
+            self.steps[name].extend(values)
+            getattr(self, name).append(sum(values) / len(values) if values else nan)
+        self.seconds.append(seconds)
+        self.samples = samples[None] if self.samples is None else np.concatenate([self.samples, samples[None]])
