@@ -8,12 +8,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import convolution, features, features_attention, growth, recurrent, workloads
+from . import convolution, features, features_attention, growth, recurrent, transport, workloads
 from .timing import compare
 
-TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE + features_attention.TABLE
+TABLE = workloads.TABLE + recurrent.TABLE + features.TABLE + features_attention.TABLE + transport.TABLE
 FIGURES = {"convolution": convolution.draw, "growth": growth.draw}
-PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn")
+PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn", "POT")
 
 
 def main():

@@ -25,8 +25,8 @@ import numpy as np
 from .autograd.backward import reference_vjp
 from .autograd.op import op, saved
 from .autograd.tensor import Tensor, as_array
-from .kernels.transport import sinkhorn_potentials
-from .ops import abs, exp, log, logsumexp, sqrt, sum
+from .kernels.transport import LARGE, sinkhorn_potentials
+from .ops import abs, log, logsumexp, sqrt, sum
 from .scaling import as_finite_floats
 
 TOLERANCE, ITERATIONS = 1e-6, 10_000        # of Sinkhorn's iterations
@@ -44,13 +44,14 @@ def wasserstein_1d(x, y, p: int = 1, a=None, b=None):
     if p not in (1, 2):
         raise ValueError(f"wasserstein_1d: p is {p!r}; expected 1 or 2")
     for name, values in (("x", x), ("y", y)):
-        shape = as_finite_floats(f"wasserstein_1d: {name}", as_array(values)).shape
+        shape = as_finite_floats(f"wasserstein_1d: {name}", np.real(as_array(values))).shape
         if len(shape) != 1 or not shape[0]:
             raise ValueError(f"wasserstein_1d: {name} has shape {shape}; expected (n,), with at least one number; points of "
                              "more dimensions go to emd or sinkhorn_divergence")
     x, y = (values if isinstance(values, Tensor) else floats(values) for values in (x, y))
-    i, j, mass = in_order(as_array(x), as_array(y), weights("a", a, len(x)), weights("b", b, len(y)))
-    apart, mass = x[i] - y[j], mass.astype(x.dtype)                                 # (pieces,), at most n + m − 1
+    a, b = weights("wasserstein_1d: a", a, len(x)), weights("wasserstein_1d: b", b, len(y))
+    i, j, mass = in_order(np.real(as_array(x)), np.real(as_array(y)), a, b)
+    apart, mass = x[i] - y[j], mass.astype(np.real(as_array(x)).dtype)                                 # (pieces,), at most n + m − 1
     return sum(mass * abs(apart)) if p == 1 else sqrt(sum(mass * apart * apart))
 
 
@@ -76,8 +77,8 @@ def emd(a, b, C) -> np.ndarray:
     """The cheapest plan P (n, m), exactly; <C, P> is the "earth mover's distance".
 
     a (n,), b (m,): weights ≥ 0 that add up to 1; None: all equal. C (n, m): finite costs.
-    As many places here as there, all weights equal: an assignment of rows to columns (Jonker & Volgenant 1987, SciPy), quick. Else
-    linear programmes, see `cheapest_by_columns`: half a second for n = m = 500.
+    As many places here as there, all weights equal: an assignment of rows to columns (Jonker & Volgenant 1987), SciPy's.
+    Else linear programmes, see `cheapest_by_columns`: half a second for n = m = 500.
     To differentiate the cost: P is a constant in (P * C).sum(), as a small change of C changes the best P nowhere else than
     where two plans cost the same (PC, section 9.1). ValueError: bad input.
     """
@@ -98,7 +99,8 @@ def cheapest_by_columns(a, b, C):
     The prices f (n,), g (m,) that come with the solution of one tell what a way that is shut would save, fᵢ + gⱼ − Cᵢⱼ. So
     open, for each row and column, the ways that would save the most, and solve again. When none would save anything, the
     prices prove that the plan is the cheapest of all: <C, P> = <f, a> + <g, b> ≤ the cost of any other plan, as
-    fᵢ + gⱼ ≤ Cᵢⱼ (PC, proposition 2.4). Three rounds will do, with some 5 (n + m) ways; n·m at once would take twenty times as long.
+    fᵢ + gⱼ ≤ Cᵢⱼ (PC, proposition 2.4). Three rounds are usual, with some 5 (n + m)
+    ways; n·m at once take twenty times as long.
     """
     from scipy.optimize import linprog
     from scipy.sparse import coo_array
@@ -112,8 +114,8 @@ def cheapest_by_columns(a, b, C):
         k = np.arange(len(ways))
         sums = coo_array((np.ones(2 * len(k)), (np.concatenate([i, n + j]), np.concatenate([k, k]))), (n + m, len(k)))
         # In units in which costs and weights are about 1, as HiGHS forgives errors of so and so much.
-        found = linprog(C[i, j] / size, A_eq=sums.tocsr(), b_eq=np.concatenate([a, b]) * (n + m), method="highs-ds",
-                        options={"presolve": False, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10})
+        found = linprog(C[i, j] / size, A_eq=sums.tocsr(), b_eq=np.concatenate([a, b]) * (n + m), method="highs-ds", options={
+            "presolve": False, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10})
         if found.status != 0:
             raise RuntimeError(f"emd: SciPy's linear programme did not end: {found.message}")
         prices = found.eqlin.marginals
@@ -175,19 +177,21 @@ def potentials(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITER
 def solve(a, b, C, eps, tol, max_iter) -> Potentials:
     """`potentials` of checked weights and costs. A RuntimeWarning if the iterations were not enough."""
     if not 0 < eps < np.inf or not 0 < tol < np.inf or max_iter != int(max_iter) or max_iter < 1:
-        raise ValueError(f"sinkhorn: eps is {eps!r}, tol {tol!r}, max_iter {max_iter!r}; expected eps > 0 (0.01 of the largest "
-                         "cost, say), tol > 0, and a whole number from 1 up")
-    found = Potentials(*sinkhorn_potentials(a, b, np.ascontiguousarray(C, np.float64), float(eps), float(tol), int(max_iter)))
+        raise ValueError(f"sinkhorn: eps is {eps!r}, tol {tol!r}, max_iter {max_iter!r}; expected eps > 0 (0.01 of the "
+                         "largest cost, say), tol > 0, and a whole number from 1 up")
+    C = np.ascontiguousarray(C, np.float64)
+    found = Potentials(*sinkhorn_potentials(a, b, C, float(eps), float(tol), int(max_iter)))
     if not found.error <= tol:
-        warnings.warn(f"sinkhorn: after {found.iterations} iterations the sums of the plan are still {found.error:.2g} off, more "
-                      f"than tol = {tol:g}; a larger eps (now {eps:g}) needs fewer, max_iter allows more", RuntimeWarning,
-                      stacklevel=4)
+        warnings.warn(f"sinkhorn: after {found.iterations} iterations the sums of the plan are still {found.error:.2g} off, "
+                      f"more than tol = {tol:g}; a larger eps (now {eps:g}) needs fewer, max_iter allows more",
+                      RuntimeWarning, stacklevel=4)
     return found
 
 
 def plan(a, b, C, eps, f, g):
-    """P (n, m) from the potentials f (n,), g (m,); arrays or Tensors."""
-    return a[:, None] * b * exp((f[:, None] + g - C) / eps)                         # (n, 1) · (m,) · (n, m) -> (n, m)
+    """P (n, m) from the potentials f (n,), g (m,)."""
+    exponent = (f[:, None] + g - C) / eps                                           # (n, 1) + (m,) - (n, m) -> (n, m)
+    return a[:, None] * b * np.exp(np.minimum(exponent, LARGE))
 
 
 def sinkhorn_cost(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERATIONS):
@@ -198,10 +202,13 @@ def sinkhorn_cost(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = I
     a constant in f is no matter: let them come from a softmax. Second derivatives go through all iterations, and
     need positive weights.
     """
-    values = [None if v is None else as_array(v) for v in (a, b, C)]
-    checked = problem("sinkhorn_cost", *values)
-    a, b, C = (v if isinstance(v, Tensor) else w for v, w in zip((a, b, C), checked))
-    return entropic(a, b, C, eps, tol, max_iter)
+    return entropic(*as_given("sinkhorn_cost", a, b, C), eps, tol, max_iter)
+
+
+def as_given(name, a, b, C):
+    """Weights and costs, checked: Tensors as they are, others as arrays of the dtype of C."""
+    checked = problem(name, as_array(a), as_array(b), as_array(C))
+    return (v if isinstance(v, Tensor) else w.astype(checked[2].dtype) for v, w in zip((a, b, C), checked))
 
 
 @op(shapes="(n),(m),(n,m)->()", domain=("positive", "positive", "real"), analytic=False)
@@ -231,17 +238,51 @@ def unrolled(a, b, C, eps, iterations):
 
 
 def sinkhorn_divergence(x, y, eps: float, a=None, b=None, tol: float = TOLERANCE, max_iter: int = ITERATIONS):
-    """S = cost(x, y) − ½ cost(x, x) − ½ cost(y, y), with the `sinkhorn_cost` of squared distances; a Tensor () if x or y is one.
+    """S = cost(x, y) − ½ cost(x, x) − ½ cost(y, y), the `sinkhorn_cost` of squared distances; a Tensor () if x or y is one.
 
     The cost of moving x to x is not 0, as the entropy blurs the plan, and what minimises the cost alone is smaller than its
-    target. S ≥ 0 is 0 only if the distributions are equal. ε → 0: W₂²; ε → ∞: the squared distance of the means (Feydy et al.
-    2019, "Interpolating between optimal transport and MMD using Sinkhorn divergences").
+    target. S ≥ 0 is 0 only if the distributions are equal. ε → 0: W₂²; ε → ∞: the squared distance of the means (Feydy et
+    al. 2019, "Interpolating between optimal transport and MMD using Sinkhorn divergences").
 
     x (n, d), y (m, d): points; a (n,), b (m,): their weights; the others as of `sinkhorn`. ValueError: bad input.
     """
-    def cost(x, y, a, b):
-        return sinkhorn_cost(a, b, squared_distances(x, y), eps, tol, max_iter)
-    return cost(x, y, a, b) - (cost(x, x, a, a) + cost(y, y, b, b)) / 2
+    a, b, C = as_given("sinkhorn_divergence", a, b, squared_distances(x, y))
+    to_itself = [to_self(w, squared_distances(v, v), eps, tol, max_iter) for w, v in ((a, x), (b, y))]
+    return entropic(a, b, C, eps, tol, max_iter) - (to_itself[0] + to_itself[1]) / 2
+
+
+@op(shapes="(n),(n,n)->()", domain=("positive", "real"), analytic=False)
+def to_self(a, C, eps, tol, max_iter):
+    """`entropic` from a to itself, with C symmetric, so that f = g: y = 2 <f, a>; dL/dC = dL/dy · P, dL/da = dL/dy · 2f."""
+    a = (a / a.sum()).astype(np.float64)
+    f = averaged(a, C.astype(np.float64), eps, tol, max_iter)
+    return saved(np.asarray(2 * (f @ a), C.dtype), f)
+
+
+@to_self.vjp
+def _(g, a, C, eps, tol, max_iter, saved):
+    if isinstance(g, Tensor):
+        return reference_vjp(lambda a, C: 2 * sum(a * averaged(a, C, eps, tol, max_iter)), g, a, C)
+    return lambda: 2 * g * saved, lambda: g * plan(a / a.sum(), a / a.sum(), C, eps, saved, saved)
+
+
+def averaged(a, C, eps, tol, max_iter):
+    """f (n,) of `to_self`, of arrays or Tensors: f ← (f + T)/2, where T is what Sinkhorn's iteration makes of g = f.
+
+    The errors of f and T have opposite signs, as what is too high at one end makes the other too low. So they halve, or
+    better, in each iteration (for squared distances; Feydy et al. 2019), where f and g in turns could take thousands.
+    """
+    f, weight = a * 0, as_array(a)
+    with np.errstate(divide="ignore"):
+        log_a = log(a)
+    for _ in range(max_iter):
+        T = -eps * logsumexp(log_a + (f - C) / eps, axis=1)                         # (n, n) -> (n,)
+        with np.errstate(over="ignore"):
+            error = np.abs(np.exp(as_array(log_a + (f - T) / eps)) - weight).sum()  # as Σⱼ Pᵢⱼ = aᵢ e^((fᵢ − Tᵢ)/ε)
+        f = (f + T) / 2
+        if error <= tol:
+            break
+    return f
 
 
 # --- what goes in, what comes out --------------------------------------------------------------------------------------------
@@ -283,8 +324,8 @@ def weights(name, a, n):
     if a.shape != (n,):
         raise ValueError(f"{name} has shape {a.shape}; expected ({n},), a weight for each place, or None for equal weights")
     if (a < 0).any() or np.abs(a.sum() - 1) > 1e-5:
-        raise ValueError(f"{name} has weights from {a.min():.3g} up that add up to {a.sum():.8g}; expected weights from 0 up that "
-                         f"add up to 1: {name} / {name}.sum()")
+        raise ValueError(f"{name} has weights from {a.min():.3g} up that add up to {a.sum():.8g}; expected weights from 0 up "
+                         "that add up to 1; divide them by their sum")
     return a / a.sum()
 
 

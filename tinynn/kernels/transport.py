@@ -5,7 +5,7 @@ from .registry import helper, kernel
 
 BOUND = 1e50            # a scaling beyond goes into its potential
 FAR = -530.0            # e^FAR: what is smaller is 0 in K. Its part of a sum is below e^FAR · BOUND² = 1e-130
-LARGE = 600.0           # e^LARGE: only between points without weight is anything larger, and 0 · ∞ would be NaN
+LARGE = 600.0           # nothing above e^LARGE is looked at, but where there is no weight, and 0 · ∞ would be NaN
 
 
 @kernel
@@ -24,7 +24,7 @@ def sinkhorn_potentials(a, b, C, eps, tol, max_iter):
     for k in range(1, max_iter + 1):
         f = -eps * log_sum_exp(log_b + (g - C) / eps, axis=1)               # (n, m) -> (n,)
         h = -eps * log_sum_exp(log_a + (f[:, None] - C) / eps, axis=0)      # (n, m) -> (m,), the next g
-        error = np.abs(b * np.exp((g - h) / eps) - b).sum()                 # as Σᵢ Pᵢⱼ = bⱼ e^(gⱼ/ε) / e^(hⱼ/ε)
+        error = np.abs(np.exp(log_b + (g - h) / eps) - b).sum()             # as Σᵢ Pᵢⱼ = bⱼ e^(gⱼ/ε) / e^(hⱼ/ε)
         if error <= tol or k == max_iter:
             return f, g, k, error
         g = h
@@ -53,7 +53,7 @@ def _(a, b, C, eps, tol, max_iter):
         iterate_in_logarithms(a, b, C, eps, f, g, h)
         error = 0.0
         for j in range(m):
-            error += abs(b[j] * np.exp((g[j] - h[j]) / eps) - b[j])
+            error += abs(b[j] * np.exp(min((g[j] - h[j]) / eps, LARGE)) - b[j])
         if error <= tol or k == max_iter:
             return f, g, k, error
         g[:], w[:] = h, b                                                   # w = b v
