@@ -25,7 +25,7 @@ import numpy as np
 from .autograd.backward import reference_vjp
 from .autograd.op import op, saved
 from .autograd.tensor import Tensor, as_array
-from .kernels.transport import LARGE, sinkhorn_potentials
+from .kernels import transport as kernels
 from .ops import abs, log, logsumexp, sqrt, sum
 from .scaling import as_finite_floats
 
@@ -51,7 +51,7 @@ def wasserstein_1d(x, y, p: int = 1, a=None, b=None):
     x, y = (values if isinstance(values, Tensor) else floats(values) for values in (x, y))
     a, b = weights("wasserstein_1d: a", a, len(x)), weights("wasserstein_1d: b", b, len(y))
     i, j, mass = in_order(np.real(as_array(x)), np.real(as_array(y)), a, b)
-    apart, mass = x[i] - y[j], mass.astype(np.real(as_array(x)).dtype)                                 # (pieces,), at most n + m − 1
+    apart, mass = x[i] - y[j], mass.astype(np.real(as_array(x)).dtype)              # (pieces,), at most n + m − 1
     return sum(mass * abs(apart)) if p == 1 else sqrt(sum(mass * apart * apart))
 
 
@@ -106,7 +106,7 @@ def cheapest_by_columns(a, b, C):
     from scipy.sparse import coo_array
     n, m = C.shape
     size = np.abs(C).max() or 1.0
-    f, g, _, _ = sinkhorn_potentials(a, b, C, 0.001 * size, 0.01, 500)              # prices to begin with
+    _, f, g, _, _ = kernels.sinkhorn(a, b, C, 0.001 * size, 0.01, 500)              # prices to begin with
     i, j, _ = in_order(np.arange(n), np.arange(m), a, b)
     ways = np.unique(np.concatenate([i * m + j, promising(C - f[:, None] - g, 5)]))     # with the former, a plan exists
     while True:
@@ -141,8 +141,10 @@ def promising(reduced, k):
 
 # --- with entropy: Sinkhorn ------------------------------------------------------------------------------------------------
 
-class Potentials(NamedTuple):
-    """f (n,) and g (m,), what a unit of weight costs at either end; how many iterations it took, and the error left."""
+class Solution(NamedTuple):
+    """Of `sinkhorn`: the plan (n, m), the potentials f (n,), g (m,): what a unit of weight costs at either end, how many
+    iterations it took, and the error that is left."""
+    plan: np.ndarray
     f: np.ndarray
     g: np.ndarray
     iterations: int
@@ -162,36 +164,21 @@ def sinkhorn(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERAT
     max_iter: the most iterations, default 10,000; a RuntimeWarning says so if they were not enough. ValueError: bad input.
     """
     a, b, C = problem("sinkhorn", a, b, C)
-    f, g, _, _ = solve(a, b, C, eps, tol, max_iter)
-    return plan(a, b, C, eps, f, g).astype(C.dtype)
+    return solve(a, b, C, eps, tol, max_iter).plan.astype(C.dtype, copy=False)
 
 
-def potentials(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERATIONS) -> Potentials:
-    """f and g of `sinkhorn`, which see for the arguments, with the number of iterations and the error.
-
-    <f, a> + <g, b> is the minimum that `sinkhorn_cost` gives. f + t and g − t do as well for any t.
-    """
-    return solve(*problem("potentials", a, b, C), eps, tol, max_iter)
-
-
-def solve(a, b, C, eps, tol, max_iter) -> Potentials:
-    """`potentials` of checked weights and costs. A RuntimeWarning if the iterations were not enough."""
+def solve(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERATIONS) -> Solution:
+    """All that `sinkhorn` finds out, of weights (float64) and costs that are arrays; arguments and warnings as there."""
     if not 0 < eps < np.inf or not 0 < tol < np.inf or max_iter != int(max_iter) or max_iter < 1:
         raise ValueError(f"sinkhorn: eps is {eps!r}, tol {tol!r}, max_iter {max_iter!r}; expected eps > 0 (0.01 of the "
                          "largest cost, say), tol > 0, and a whole number from 1 up")
     C = np.ascontiguousarray(C, np.float64)
-    found = Potentials(*sinkhorn_potentials(a, b, C, float(eps), float(tol), int(max_iter)))
+    found = Solution(*kernels.sinkhorn(a, b, C, float(eps), float(tol), int(max_iter)))
     if not found.error <= tol:
         warnings.warn(f"sinkhorn: after {found.iterations} iterations the sums of the plan are still {found.error:.2g} off, "
                       f"more than tol = {tol:g}; a larger eps (now {eps:g}) needs fewer, max_iter allows more",
-                      RuntimeWarning, stacklevel=4)
+                      RuntimeWarning, stacklevel=3)
     return found
-
-
-def plan(a, b, C, eps, f, g):
-    """P (n, m) from the potentials f (n,), g (m,)."""
-    exponent = (f[:, None] + g - C) / eps                                           # (n, 1) + (m,) - (n, m) -> (n, m)
-    return a[:, None] * b * np.exp(np.minimum(exponent, LARGE))
 
 
 def sinkhorn_cost(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERATIONS):
@@ -224,8 +211,7 @@ def entropic(a, b, C, eps, tol, max_iter):
 def _(g, a, b, C, eps, saved):
     if isinstance(g, Tensor):
         return reference_vjp(lambda a, b, C: unrolled(a, b, C, eps, saved.iterations), g, a, b, C)
-    return (lambda: g * saved.f, lambda: g * saved.g,
-            lambda: g * plan(a / a.sum(), b / b.sum(), C, eps, saved.f, saved.g))
+    return lambda: g * saved.f, lambda: g * saved.g, lambda: g * saved.plan
 
 
 def unrolled(a, b, C, eps, iterations):
@@ -263,7 +249,8 @@ def to_self(a, C, eps, tol, max_iter):
 def _(g, a, C, eps, tol, max_iter, saved):
     if isinstance(g, Tensor):
         return reference_vjp(lambda a, C: 2 * sum(a * averaged(a, C, eps, tol, max_iter)), g, a, C)
-    return lambda: 2 * g * saved, lambda: g * plan(a / a.sum(), a / a.sum(), C, eps, saved, saved)
+    a, f = (a / a.sum())[:, None], saved[:, None]
+    return lambda: 2 * g * saved, lambda: g * a * a.T * np.exp(np.minimum((f + f.T - C) / eps, 600))    # not ∞ where a = 0
 
 
 def averaged(a, C, eps, tol, max_iter):

@@ -35,7 +35,7 @@ def tsne_gradient(rng, dtype):
     return ((P + P.T) / (2 * P.sum())).astype(dtype), rng.standard_normal((n, k)).astype(dtype), 12.0
 
 
-def sinkhorn_potentials(rng, dtype):
+def sinkhorn(rng, dtype):
     """In float64, the only dtype of these loops. Some weights are 0; test_transport.py has ε so small that K underflows."""
     n, m = (int(k) for k in rng.integers(1, 12, 2))
     a, b = (rng.integers(0, 3, k) + rng.random(k).round() for k in (n, m))
@@ -186,7 +186,7 @@ CASES = {"tinynn.kernels.convolution.forward": convolution("xWb"), "tinynn.kerne
          "tinynn.kernels.recurrent.rnn_forward": rnn_forward, "tinynn.kernels.recurrent.gru_forward": gru_forward,
          "tinynn.kernels.recurrent.lstm_forward": lstm_forward,
          "tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,
-         "tinynn.kernels.transport.sinkhorn_potentials": sinkhorn_potentials,
+         "tinynn.kernels.transport.sinkhorn": sinkhorn,
          "tinynn.kernels.tsne.tsne_gradient": tsne_gradient, "tinynn.kernels.updates.adam": adam}
 KERNELS = sorted(name for name in registry if name.startswith("tinynn."))
 

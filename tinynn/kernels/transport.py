@@ -9,8 +9,8 @@ LARGE = 600.0           # nothing above e^LARGE is looked at, but where there is
 
 
 @kernel
-def sinkhorn_potentials(a, b, C, eps, tol, max_iter):
-    """f (n,), g (m,), the number of iterations, and the error, for weights a (n,), b (m,) and costs C (n, m), float64.
+def sinkhorn(a, b, C, eps, tol, max_iter):
+    """P (n, m), f (n,), g (m,), how many iterations, and the error, for weights a (n,), b (m,), costs C (n, m), all float64.
 
         fᵢ ← −ε ln Σⱼ bⱼ e^((gⱼ − Cᵢⱼ)/ε),   then   gⱼ ← −ε ln Σᵢ aᵢ e^((fᵢ − Cᵢⱼ)/ε),   from g = 0, until
 
@@ -26,7 +26,7 @@ def sinkhorn_potentials(a, b, C, eps, tol, max_iter):
         h = -eps * log_sum_exp(log_a + (f[:, None] - C) / eps, axis=0)      # (n, m) -> (m,), the next g
         error = np.abs(np.exp(log_b + (g - h) / eps) - b).sum()             # as Σᵢ Pᵢⱼ = bⱼ e^(gⱼ/ε) / e^(hⱼ/ε)
         if error <= tol or k == max_iter:
-            return f, g, k, error
+            return np.exp(log_a + log_b + (f[:, None] + g - C) / eps), f, g, k, error
         g = h
 
 
@@ -36,73 +36,97 @@ def log_sum_exp(x, axis):
     return np.log(np.exp(x - top).sum(axis=axis)) + top.squeeze(axis)
 
 
-# The same iterations, but most of them as two products with a matrix, which cost a twentieth of n·m exponentials:
+# The same iterations, but most of them as two products with a matrix, which cost a tenth of n·m exponentials:
 #     K = e^((f + g − C)/ε),   u = 1 / K(b v),   v = 1 / Kᵀ(a u),   where f + ε ln u and g + ε ln v are the potentials.
-# K is made, and u = v = 1, after an iteration in logarithms; when a scaling has grown too large, v goes into g, and the next
-# iteration is in logarithms again (Schmitzer 2019, "Stabilized sparse scaling algorithms for entropy regularized transport
-# problems", SIAM J. Sci. Comput. 41, algorithm 2). Both products take one pass over K: once a row of it has been summed, u of
-# that row is known, and its part of Kᵀ(a u) can be added, while the row is still in the cache.
-@sinkhorn_potentials.numba(fastmath={"contract", "reassoc", "nsz"})
+# K is made with an f that is found in logarithms, and then u = v = 1. When a scaling has grown too large, v goes into g, and a
+# new K is made (Schmitzer 2019, "Stabilized sparse scaling algorithms for entropy regularized transport problems", SIAM J.
+# Sci. Comput. 41, algorithm 2). Both products take one pass over K: once a row of it has been summed, u of that row is known,
+# and its part of s = Kᵀ(a u) can be added while the row is in the cache.
+@sinkhorn.numba(fastmath={"contract", "reassoc", "nsz"})
 def _(a, b, C, eps, tol, max_iter):
     n, m = C.shape
-    f, g, h, s = np.zeros(n), np.zeros(m), np.zeros(m), np.zeros(m)
-    K, u, w = np.empty((n, m)), np.empty(n), np.empty(m)
-    k = 0
+    K, f, u, v, w = np.empty((n, m)), np.empty(n), np.empty(n), np.empty(m), np.empty(m)
+    g, h, s = np.zeros(m), np.empty(m), np.empty(m)
+    k, fresh = 0, True
     while True:
+        if fresh:
+            u[:], v[:], w[:] = 1.0, 1.0, b                                  # w = b v
+            fits = rows_in_logarithms(a, b, C, eps, g, f, K, s)
+            if not fits:                                                    # a column of the new K is too small, or too large
+                columns_in_logarithms(a, C, eps, f, h)
+                for j in range(m):
+                    s[j] = np.exp(min((g[j] - h[j]) / eps, LARGE))
+        else:
+            fits = rows_by_products(a, w, K, u, s)
+            if not fits:
+                for j in range(m):
+                    g[j] += eps * np.log(v[j])
+                fresh = True
+                continue                                                    # this one does not count
         k += 1
-        iterate_in_logarithms(a, b, C, eps, f, g, h)
         error = 0.0
         for j in range(m):
-            error += abs(b[j] * np.exp(min((g[j] - h[j]) / eps, LARGE)) - b[j])
+            error += abs(w[j] * s[j] - b[j])
         if error <= tol or k == max_iter:
-            return f, g, k, error
-        g[:], w[:] = h, b                                                   # w = b v
-        for i in range(n):
-            for j in range(m):
-                x = (f[i] + g[j] - C[i, j]) / eps
-                K[i, j] = np.exp(min(x, LARGE)) if x > FAR else 0.0
-        v = np.ones(m)
-        while True:
-            s[:] = 0.0
-            low, high = np.inf, 0.0
             for i in range(n):
-                row, total = K[i], 0.0
-                for j in range(m):
-                    total += row[j] * w[j]
-                low, high = min(low, total), max(high, total)
-                u[i] = 1.0 / total
                 scale = a[i] * u[i]
                 for j in range(m):
-                    s[j] += scale * row[j]
-            error = 0.0
-            for j in range(m):
-                low, high = min(low, s[j]), max(high, s[j])
-                error += abs(w[j] * s[j] - b[j])
-            if not (low > 1 / BOUND and high < BOUND):
-                break                                                       # this iteration does not count
-            k += 1
-            if error <= tol or k == max_iter:
-                return f + eps * np.log(u), g + eps * np.log(v), k, error
+                    K[i, j] *= scale * w[j]                                 # now it is P
+            return K, f + eps * np.log(u), g + eps * np.log(v), k, error
+        if fits:
+            fresh = False
             for j in range(m):
                 v[j] = 1.0 / s[j]
                 w[j] = b[j] * v[j]
-        for j in range(m):
-            g[j] += eps * np.log(v[j])
+        else:
+            g[:] = h
 
 
 @helper
-def iterate_in_logarithms(a, b, C, eps, f, g, h):
-    """Write the f that follows from g, and the next g, into f and h."""
+def rows_by_products(a, w, K, u, s):
+    """u = 1 / (K w) and s = Kᵀ(a u), written into u and s. False: one of them is too large or too small."""
+    n, m = K.shape
+    low, high = np.inf, 0.0
+    s[:] = 0.0
+    for i in range(n):
+        total = 0.0
+        for j in range(m):
+            total += K[i, j] * w[j]
+        low, high = min(low, total), max(high, total)
+        u[i] = 1.0 / total
+        scale = a[i] * u[i]
+        for j in range(m):
+            s[j] += scale * K[i, j]
+    return 1 / BOUND < min(low, s.min()) and max(high, s.max()) < BOUND
+
+
+@helper
+def rows_in_logarithms(a, b, C, eps, g, f, K, s):
+    """f that follows from g, K of both, and s = Kᵀa, written into f, K and s. False: one of s is too large or too small."""
+    n, m = C.shape
+    s[:] = 0.0
+    for i in range(n):
+        top, total = -np.inf, 0.0
+        for j in range(m):
+            if b[j] > 0:
+                top = max(top, g[j] - C[i, j])
+        for j in range(m):
+            x = (g[j] - C[i, j] - top) / eps
+            K[i, j] = np.exp(min(x, LARGE)) if x > FAR else 0.0
+            total += b[j] * K[i, j]
+        f[i] = -top - eps * np.log(total)
+        for j in range(m):
+            K[i, j] /= total
+            s[j] += a[i] * K[i, j]
+    return 1 / BOUND < s.min() and s.max() < BOUND
+
+
+@helper
+def columns_in_logarithms(a, C, eps, f, h):
+    """The g that follows from f, written into h."""
     n, m = C.shape
     top, total = np.full(m, -np.inf), np.zeros(m)
     for i in range(n):
-        high, s = -np.inf, 0.0
-        for j in range(m):
-            if b[j] > 0:
-                high = max(high, g[j] - C[i, j])
-        for j in range(m):
-            s += b[j] * np.exp(min((g[j] - C[i, j] - high) / eps, 0.0))
-        f[i] = -high - eps * np.log(s)
         if a[i] > 0:
             for j in range(m):
                 top[j] = max(top[j], f[i] - C[i, j])
