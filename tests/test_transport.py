@@ -117,6 +117,19 @@ def test_tiny_eps_neither_overflows_nor_parts_the_twins(eps):
             np.testing.assert_allclose(one[i], other[i], atol=1e-14 / eps)
 
 
+@pytest.mark.parametrize("x, error", [(np.linspace(-20, 20, 9999), 4e-15), (np.linspace(-530, 600, 9999), 1e-13)])
+def test_exponentials_are_as_exact_as_they_say(x, error):
+    """The function itself, and as it is compiled: the compiler may reorder its sums."""
+    kernels.sinkhorn(np.ones(1), np.ones(1), np.ones((1, 1)), 1.0, 1.0, 1)
+    for f in (kernels.exponentials, getattr(kernels.exponentials, "py_func", kernels.exponentials)):
+        y = x.copy()
+        f(y)
+        np.testing.assert_allclose(y, np.exp(x), rtol=error)
+    outside = np.array([-np.inf, -1e9, 1e9])
+    kernels.exponentials(outside)
+    np.testing.assert_allclose(outside, np.exp([-530, -530, 600]), rtol=1e-13)
+
+
 def test_where_nothing_lies_and_nothing_goes_costs_do_not_matter():
     """Between them K would be infinite."""
     a, b, C = np.array([0, 0.5, 0.5]), np.array([0.3, 0, 0.7]), np.array([[2.0, -90, 2], [1, 2, 2], [2, 2, 1]])

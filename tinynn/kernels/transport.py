@@ -4,8 +4,9 @@ import numpy as np
 from .registry import helper, kernel
 
 BOUND = 1e50            # a scaling beyond goes into its potential
-FAR = -530.0            # e^FAR: what is smaller is 0 in K. Its part of a sum is below e^FAR · BOUND² = 1e-130
+FAR = -530.0            # what is smaller in K is e^FAR; its part of a sum is below e^FAR · BOUND² = 1e-130
 LARGE = 600.0           # nothing above e^LARGE is looked at, but where there is no weight, and 0 · ∞ would be NaN
+LOG2E, LN2, WHOLE = 1.4426950408889634, 0.6931471805599453, 1.5 * 2.0**52
 
 
 @kernel
@@ -110,14 +111,17 @@ def rows_in_logarithms(a, b, C, eps, g, f, K, s):
         for j in range(m):
             if b[j] > 0:
                 top = max(top, g[j] - C[i, j])
+        row = K[i]
         for j in range(m):
-            x = (g[j] - C[i, j] - top) / eps
-            K[i, j] = np.exp(min(x, LARGE)) if x > FAR else 0.0
-            total += b[j] * K[i, j]
+            row[j] = (g[j] - C[i, j] - top) / eps
+        exponentials(row)
+        for j in range(m):
+            total += b[j] * row[j]
         f[i] = -top - eps * np.log(total)
+        scale = 1.0 / total
         for j in range(m):
-            K[i, j] /= total
-            s[j] += a[i] * K[i, j]
+            row[j] *= scale
+            s[j] += a[i] * row[j]
     return 1 / BOUND < s.min() and s.max() < BOUND
 
 
@@ -125,13 +129,38 @@ def rows_in_logarithms(a, b, C, eps, g, f, K, s):
 def columns_in_logarithms(a, C, eps, f, h):
     """The g that follows from f, written into h."""
     n, m = C.shape
-    top, total = np.full(m, -np.inf), np.zeros(m)
+    top, total, row = np.full(m, -np.inf), np.zeros(m), np.empty(m)
     for i in range(n):
         if a[i] > 0:
             for j in range(m):
                 top[j] = max(top[j], f[i] - C[i, j])
     for i in range(n):
         for j in range(m):
-            total[j] += a[i] * np.exp(min((f[i] - C[i, j] - top[j]) / eps, 0.0))
+            row[j] = min((f[i] - C[i, j] - top[j]) / eps, 0.0)
+        exponentials(row)
+        for j in range(m):
+            total[j] += a[i] * row[j]
     for j in range(m):
         h[j] = -top[j] - eps * np.log(total[j])
+
+
+@helper
+def exponentials(x):
+    """x (m,) ← eˣ, several at a time, which takes a sixth as long as np.exp, one by one, would; x from FAR to LARGE.
+
+    x = k ln 2 + r with k whole and |r| ≤ ½ ln 2. 2^k is the float whose bits are k + 1023, and 52 zeros behind; k is in the last
+    bits of k + WHOLE. e^r is its Taylor series. The relative error is below 1e-13 (k ln 2 is rounded), for |x| < 20 below 4e-15.
+    """
+    power = np.empty(len(x))
+    bits = power.view(np.int64)
+    for j in range(len(x)):
+        y = min(max(x[j], FAR), LARGE)
+        k = np.floor(y * LOG2E + 0.5)
+        power[j] = k + WHOLE
+        x[j] = y - k * LN2
+    for j in range(len(x)):
+        bits[j] = (bits[j] + 1023) << 52
+    for j in range(len(x)):
+        r = x[j]
+        e = 1 / 720 + r * (1 / 5040 + r * (1 / 40320 + r * (1 / 362880 + r * (1 / 3628800 + r * (1 / 39916800 + r / 479001600)))))
+        x[j] = power[j] * (1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * e))))))
