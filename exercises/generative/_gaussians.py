@@ -67,18 +67,19 @@ def draw(card, on_line, in_plane, config):
     m = np.linspace(0, max(config.shifts), 100)
     for p in (1, 2):
         left.plot(m, [on_a_line(shift)[p - 1] for shift in m], color=COLOURS[p - 1], label=f"W{'₁₂'[p - 1]}, truth")
-        spread(left, {shift: values[:, p - 1] for shift, values in on_line.items()}, COLOURS[p - 1], f"{config.points} numbers")
+        spread(left, {shift: values[:, p - 1] for shift, values in on_line.items()}, COLOURS[p - 1], f"{config.points} each")
     left.set(xlabel="m", ylabel="distance", title=f"N(0, 1) and N(m, {SPREAD}²), by sorting")
     for k, (truth, name) in enumerate(zip(truths(config.eps), ("W₂²", "Sinkhorn cost", "Sinkhorn divergence"))):
-        right.axhline(truth, color=COLOURS[k], label=f"{name}, truth")
-        spread(right, {n: values[:, k] for n, values in in_plane.items()}, COLOURS[k], "n points")
+        right.axhline(truth, color=COLOURS[k], ls="--" if k == 2 else "-", label=f"{name}, truth")
+        spread(right, {n * 1.04**k: values[:, k] for n, values in in_plane.items()}, COLOURS[k], "n points")
     right.set(xscale="log", xlabel="n (points of each)", ylabel="squared distance",
               title=f"Two Gaussians in the plane, ε = {config.eps:g}")
     right.set_xticks(list(in_plane), [str(n) for n in in_plane])
     right.minorticks_off()
     for ax in (left, right):
         ax.legend(ncols=2)
-    card.add_figure(fig, "gaussians", f"Distances of samples beside the closed forms; median and range of {config.draws} draws.")
+    card.add_figure(fig, "gaussians", "Distances of samples beside the closed forms; median and range of "
+                    f"{config.draws} draws. The cost of Sinkhorn's plan counts its entropy.")
 
 
 def spread(ax, found, colour, label):
