@@ -161,6 +161,13 @@ def test_the_limit_of_iterations_warns_and_reports():
     np.testing.assert_allclose(found.plan, np.exp((found.f[:, None] + found.g - C) / 0.01) / 400, atol=1e-100)
 
 
+def test_the_divergence_warns_where_its_limit_is_met():
+    x, y = points(20, 20)
+    with pytest.warns(RuntimeWarning, match="after 3 iterations") as record:
+        sinkhorn_divergence(x, y, 0.01, max_iter=3)
+    assert len(record) == 3                                     # from x to y, from x to x, from y to y
+
+
 def test_the_cost_is_what_is_minimised():
     x, y = points(9, 7)
     a, b, C, eps = drawn(np.random.default_rng(1), 9), drawn(np.random.default_rng(2), 7), squared_distances(x, y), 0.3

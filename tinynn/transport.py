@@ -14,8 +14,8 @@ much goes from where to where:
 What a training loss may be made of takes Tensors: squared_distances, sinkhorn_cost, sinkhorn_divergence, wasserstein_1d.
 
 Read wasserstein_1d first, then emd, then sinkhorn, whose iterations are in kernels/transport.py. All of it is in G. Peyré &
-M. Cuturi, "Computational Optimal Transport", Foundations and Trends in Machine Learning 11 (2019); "PC" below. All computes
-in float64, and gives back the dtype of the costs or points. What it is good for: exercises/generative/optimal_transport.py.
+M. Cuturi, "Computational Optimal Transport", Foundations and Trends in Machine Learning 11 (2019); "PC" below. Plans are
+computed in float64, and have the dtype of the costs. What it is good for: exercises/generative/optimal_transport.py.
 """
 import warnings
 from typing import NamedTuple
@@ -71,7 +71,7 @@ def in_order(x, y, a, b):
     return i[rank_x], j[rank_y], np.diff(edges)
 
 
-# --- exactly --------------------------------------------------------------------------------------------------------------
+# --- exactly ------------------------------------------------------------------------------------------------------------
 
 def emd(a, b, C) -> np.ndarray:
     """The cheapest plan P (n, m), exactly; <C, P> is the "earth mover's distance".
@@ -139,7 +139,7 @@ def promising(reduced, k):
     return np.concatenate([(np.arange(n)[:, None] * m + rows).ravel(), (columns * m + np.arange(m)).ravel()])
 
 
-# --- with entropy: Sinkhorn ------------------------------------------------------------------------------------------------
+# --- with entropy: Sinkhorn ---------------------------------------------------------------------------------------------
 
 class Solution(NamedTuple):
     """Of `sinkhorn`: the plan (n, m), the potentials f (n,), g (m,): what a unit of weight costs at either end, how many
@@ -175,10 +175,14 @@ def solve(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERATION
     C = np.ascontiguousarray(C, np.float64)
     found = Solution(*kernels.sinkhorn(a, b, C, float(eps), float(tol), int(max_iter)))
     if not found.error <= tol:
-        warnings.warn(f"sinkhorn: after {found.iterations} iterations the sums of the plan are still {found.error:.2g} off, "
-                      f"more than tol = {tol:g}; a larger eps (now {eps:g}) needs fewer, max_iter allows more",
-                      RuntimeWarning, stacklevel=3)
+        warn(found.iterations, found.error, tol, eps)
     return found
+
+
+def warn(iterations, error, tol, eps):
+    """That the iterations were not enough."""
+    warnings.warn(f"sinkhorn: after {iterations} iterations the sums of the plan are still {error:.2g} off, more than tol = "
+                  f"{tol:g}; a larger eps (now {eps:g}) needs fewer, max_iter allows more", RuntimeWarning, stacklevel=4)
 
 
 def sinkhorn_cost(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERATIONS):
@@ -269,10 +273,12 @@ def averaged(a, C, eps, tol, max_iter):
         f = (f + T) / 2
         if error <= tol:
             break
+    else:
+        warn(max_iter, error, tol, eps)
     return f
 
 
-# --- what goes in, what comes out --------------------------------------------------------------------------------------------
+# --- what goes in, what comes out ---------------------------------------------------------------------------------------
 
 def squared_distances(x, y):
     """C (n, m), Cᵢⱼ = |xᵢ − yⱼ|², of points x (n, d) and y (m, d); a Tensor if one of them is."""
