@@ -8,13 +8,14 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from . import adversarial, convolution, features, features_attention, generative, growth, recurrent, workloads
+from . import (adversarial, convolution, features, features_attention, generative, growth, recurrent, transport,
+               workloads)
 from .timing import compare
 
-TABLE = [row for module in (workloads, recurrent, features, features_attention, generative, adversarial)
+TABLE = [row for module in (workloads, recurrent, features, features_attention, generative, adversarial, transport)
          for row in module.TABLE]
 FIGURES = {"convolution": convolution.draw, "growth": growth.draw}
-PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn")
+PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "jax", "scikit-learn", "POT")
 
 
 def main():

@@ -14,14 +14,14 @@ from .train import evaluate, fit, load, save
 
 __all__ = ["GradientError", "Tensor", "check_gradients", "data", "default_dtype", "detect_anomaly", "energy", "evaluate",
            "fit", "grad", "hessian", "hvp", "jacobian", "kernels", "load", "nn", "no_grad", "op", "optim", "projection",
-           "save", "saved", "seed", "summary", "viz", *_ops]
+           "save", "saved", "seed", "summary", "transport", "viz", *_ops]
 
 keep_freed_memory()
 
 
 def __getattr__(name):
     """Parts that few programs need are imported when they are first used: tn.data loads modules that take a while."""
-    if name in ("data", "energy", "projection"):
+    if name in ("data", "energy", "projection", "transport"):
         from importlib import import_module
         return import_module("." + name, __name__)
     raise AttributeError(f"module 'tinynn' has no attribute {name!r}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import activations, attention, hopfield, normalization, recurrent, tsne, updates  # noqa: F401
+from tinynn.kernels import activations, attention, hopfield, normalization, recurrent, transport, tsne, updates  # noqa: F401
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -33,6 +33,15 @@ def tsne_gradient(rng, dtype):
     n, k = int(rng.integers(2, 20)), int(rng.integers(1, 4))
     P = rng.random((n, n)) * (1 - np.eye(n))
     return ((P + P.T) / (2 * P.sum())).astype(dtype), rng.standard_normal((n, k)).astype(dtype), 12.0
+
+
+def sinkhorn(rng, dtype):
+    """In float64, the only dtype of these loops. Some weights are 0; test_transport.py has ε so small that K underflows."""
+    n, m = (int(k) for k in rng.integers(1, 12, 2))
+    a, b = (rng.integers(0, 3, k) + rng.random(k).round() for k in (n, m))
+    a[0], b[0] = 1, 1
+    eps = float(10.0 ** rng.integers(-2, 2))
+    return a / a.sum(), b / b.sum(), rng.random((n, m)), eps, 1e-6, int(rng.choice([1, 2, 30]))
 
 
 def sequences(gates, *more):
@@ -177,6 +186,7 @@ CASES = {"tinynn.kernels.convolution.forward": convolution("xWb"), "tinynn.kerne
          "tinynn.kernels.recurrent.rnn_forward": rnn_forward, "tinynn.kernels.recurrent.gru_forward": gru_forward,
          "tinynn.kernels.recurrent.lstm_forward": lstm_forward,
          "tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,
+         "tinynn.kernels.transport.sinkhorn": sinkhorn,
          "tinynn.kernels.tsne.tsne_gradient": tsne_gradient, "tinynn.kernels.updates.adam": adam}
 KERNELS = sorted(name for name in registry if name.startswith("tinynn."))
 

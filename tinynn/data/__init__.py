@@ -17,10 +17,11 @@ from .hopfield_digits import hopfield_digits
 from .idx import read_idx
 from .laser import santa_fe_laser
 from .mnist import fashion_mnist, mnist
+from .ocean import ocean_photographs
 from .regression import regression_problem
 from .spectra import spectra
 from .threes import threes
 from .uci_digits import uci_digits
 
 __all__ = ["Dataset", "augment", "cifar10_dogs", "disjoint_samples", "fashion_mnist", "find", "font_digits", "hopfield_digits",
-           "mnist", "read_idx", "regression_problem", "santa_fe_laser", "spectra", "threes", "uci_digits"]
+           "mnist", "ocean_photographs", "read_idx", "regression_problem", "santa_fe_laser", "spectra", "threes", "uci_digits"]

@@ -36,6 +36,10 @@ FILES = {
     "hopfield_digits": {
         "kuleuven/digits.mat": "a90212520797400fce1101adcae33bc2eb8e7e31007cf59bdf9940920b47c37a",
     },
+    "ocean_photographs": {
+        "ocean/ocean_day.jpg": "084ae49297ef39834e9ccfbfd8b138aa28db0ad8dc8dd05c1b304598edb1c506",
+        "ocean/ocean_sunset.jpg": "616462bfa6f82c1eba1f3395a95aedc4ff57916ea6e9bcc871fe3747f2894dd1",
+    },
     "regression_problem": {
         "kuleuven/Data_Problem1_regression.mat": "8892b64603497bfecc7d8f3de402f93759f35f5986d6c17505ea0274cdb70df0",
     },
@@ -58,6 +62,8 @@ MIRRORS = {
                      "https://cave.cs.toronto.edu/kriz/",
                      "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/"),
     "hopfield_digits": (COURSE + "Session2/",),
+    "ocean_photographs": ("https://raw.githubusercontent.com/PythonOT/POT/3f46a247b174918e24e2e448b21de21bb0037b2c/data/",
+                          "https://raw.githubusercontent.com/PythonOT/POT/master/data/"),
     "regression_problem": (COURSE + "Session1/",),
     "santa_fe_laser": (COURSE + "Session2/",),
 }
