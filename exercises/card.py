@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +95,7 @@ class Figure:
 
 @dataclass
 class Card:
-    """Make one with `Card.begin`, read one with `Card.load`; `seconds` is filled in by the runner."""
+    """Make one with `Card.begin`, read one with `Card.load`. seconds: from the runner. incomparable: {quantity: why not}."""
     name: str
     title: str
     quick: bool
@@ -105,11 +105,12 @@ class Card:
     rows: list[Row] = field(default_factory=list)
     pitfalls: list[str] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    incomparable: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         check(self, texts=("name", "title"), numbers=("seconds",), counts=("seed",), flags=("quick",))
-        if not all(isinstance(pitfall, str) for pitfall in self.pitfalls):
-            raise ValueError("pitfalls must be texts")
+        if not all(isinstance(text, str) for text in (*self.pitfalls, *self.incomparable.values())):
+            raise ValueError("pitfalls, and what is in incomparable, must be texts")
 
     @classmethod
     def begin(cls, module: str, config: Config) -> "Card":
@@ -129,11 +130,11 @@ class Card:
         return dataset
 
     def add_row(self, quantity: str, values, *, report: float | None = None, unit: str = "", better: str = "lower",
-                tolerance: float = 0.1, comparable: bool = True):
+                tolerance: float = 0.1, incomparable: str = ""):
         """Add a row. values: one number, or one per repetition; the median is what is compared with `report`.
 
         NaN or infinity means that a repetition diverged: it counts as worse than any number. better, tolerance: see
-        `verdict`. comparable=False: show the report's number, compare nothing (times on another machine, say).
+        `verdict`. incomparable: show the report's number, compare nothing, and say why ("another machine").
         """
         values = np.atleast_1d(np.asarray(values, dtype=float)).ravel()
         if values.size == 0:
@@ -143,10 +144,19 @@ class Card:
         median, low, high = (float(x) if np.isfinite(x) else None
                              for x in (np.median(values), values.min(), values.max()))
         word = verdict(report, median, better, tolerance)
-        if not comparable or self.quick or not all(data.real for data in self.data):
-            word = "not comparable"
+        if incomparable:
+            self.incomparable[quantity] = incomparable
         report = None if report is None else float(report)
-        self.rows.append(Row(quantity, unit, report, median, low, high, values.size, word))
+        row = Row(quantity, unit, report, median, low, high, values.size, word)
+        self.rows.append(replace(row, verdict="not comparable") if self.why(row) else row)
+
+    def why(self, row: Row) -> str:
+        """Why a row's number cannot be compared with the report's; empty if it can."""
+        if row.report is None:
+            return "the report gives no number"
+        if row.quantity in self.incomparable:
+            return self.incomparable[row.quantity]
+        return "a quick run" if self.quick else "" if all(data.real for data in self.data) else "a generated stand-in"
 
     def add_figure(self, fig, name: str, caption: str):
         """Keep a matplotlib figure as NAME.png, and close it. The first one opens the exercise's section on the page.

@@ -1,9 +1,12 @@
-"""The page: results/index.html, made from all cards in a folder. It opens from disk, with no network and no script.
+"""The lab book: results/index.html, made from all cards in a folder. It opens from disk, with no network and no script.
+
+An overview by the sessions of the course; every card; all numbers of the reports beside ours; all pitfalls.
 
 page.html is its template. Nothing is remembered between runs: whatever cards are there are shown.
 """
 import base64
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 from markupsafe import Markup
@@ -34,10 +37,13 @@ def render(cards: list[Card], problems=()) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": number, "spread": spread, "duration": duration, "embedded": embedded}
     template = environment.from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    cards = sorted(cards, key=lambda card: (order.get(card.name, len(order)), card.name))
+    session = {name: f"Session {list(SESSIONS).index(folder) + 1} · {folder}" for name, folder in sessions.items()}
     return template.render(
-        cards=sorted(cards, key=lambda card: (order.get(card.name, len(order)), card.name)),
+        cards=cards, by_session=[(title, list(of)) for title, of in
+                                 groupby(cards, key=lambda card: session.get(card.name, "Other exercises"))],
         counts={card.name: Counter(row.verdict for row in card.rows) for card in cards},
-        session={name: f"Session {list(SESSIONS).index(folder) + 1} · {folder}" for name, folder in sessions.items()},
+        compared=Counter(row.verdict for card in cards for row in card.rows if row.report is not None),
         problems=problems, verdicts=VERDICTS, marks=MARKS)
 
 

@@ -157,7 +157,7 @@ def add_rows(card, table, best, kinds, floor, config):
                      run["validation"][-1], report=report)
     code, batch = config.codes[-1], config.batches[-1]
     card.add_row(f"test MSE ÷ batch size, code {code}, batch {batch}", [run["test"] / batch for run in table[batch, code]],
-                 report=REPORT_TEST, comparable=False)
+                 report=REPORT_TEST, incomparable="the report does not say what it is the mean of")
 
 
 def add_pitfalls(card, table, best, kinds, floor, restored, validation, config):

@@ -166,7 +166,7 @@ def add_rows(card, laser, forecasts, results, errors):
     for (lag, units), values in errors.items():
         card.add_row(f"standardised MSE, LSTM, lag {lag} × {units} units", values)
     card.add_row("standardised MSE, LSTM, the best median of the table", min(np.median(values) for values in errors.values()),
-                 report=REPORT_A.min(), comparable=False)
+                 report=REPORT_A.min(), incomparable="the report does not say which error it shows")
 
 
 def add_pitfalls(card, laser, forecasts, results, errors):

@@ -72,21 +72,23 @@ def test_repetitions_that_diverged_count_as_the_worst(values, better, expected):
     assert (row.median, row.min, row.max) == expected and row.n == len(values)
 
 
-@pytest.mark.parametrize("quick, dataset, comparable", [
-    (True, None, True), (False, STAND_IN, True), (False, REAL, False), (True, REAL, True)])
-def test_quick_runs_and_stand_ins_are_never_comparable(quick, dataset, comparable):
+@pytest.mark.parametrize("quick, dataset, report, incomparable, why", [
+    (True, None, 1.0, "", "a quick run"), (False, STAND_IN, 1.0, "", "a generated stand-in"),
+    (False, REAL, 1.0, "another machine", "another machine"), (True, REAL, 1.0, "", "a quick run"),
+    (False, REAL, None, "", "the report gives no number"), (True, STAND_IN, 1.0, "another machine", "another machine")])
+def test_what_is_not_comparable_says_why(quick, dataset, report, incomparable, why):
     card = new_card(quick)
     if dataset:
         card.use(dataset)
-    card.add_row("error", 1.0, report=1.0, comparable=comparable)
-    assert card.rows[0].verdict == "not comparable"
+    card.add_row("error", 1.0, report=report, incomparable=incomparable)
+    assert card.rows[0].verdict == "not comparable" and card.why(card.rows[0]) == why
 
 
 def test_a_full_run_on_real_data_is_comparable():
     card = new_card()
     assert card.use(REAL) is REAL
     card.add_row("error", 1.0, report=1.0)
-    assert card.rows[0].verdict == "match"
+    assert card.rows[0].verdict == "match" and card.why(card.rows[0]) == ""
 
 
 def test_data_are_logged_and_must_be_named_first(caplog):
@@ -128,7 +130,8 @@ def test_what_is_saved_is_loaded_again(tmp_path):
 
 def test_the_keys_of_card_json(tmp_path):
     fields = json.loads(full_card().save(tmp_path).read_text())
-    assert set(fields) == {"name", "title", "quick", "seed", "data", "seconds", "rows", "pitfalls", "figures"}
+    assert set(fields) == {"name", "title", "quick", "seed", "data", "seconds", "rows", "pitfalls", "figures",
+                           "incomparable"}
     assert fields["data"] == [{"name": "laser", "real": False}]
     assert fields["figures"] == [{"file": "fit.png", "caption": "The fit."}]
     assert fields["rows"] == [{"quantity": "Fehler ε", "unit": "s", "report": 2.0, "median": 3.0, "min": 1e-9,

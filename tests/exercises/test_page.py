@@ -63,7 +63,7 @@ def test_the_page_is_well_formed_and_self_contained(results):
     assert [link.split(",")[0] for link in pictures] == ["data:image/png;base64", "data:image/gif;base64"]
     assert [base64.b64decode(link.split(",")[1])[:3] for link in pictures] == [b"\x89PN", b"GIF"]
     assert {link[1:] for link in reader.links if link[0] == "#"} == set(reader.ids) == {
-        "noise", "laser", "training_algorithms"}
+        "noise", "laser", "training_algorithms", "numbers", "pitfalls"}
     assert "url(" not in (results / "index.html").read_text() and "@import" not in (results / "index.html").read_text()
 
 
@@ -73,6 +73,21 @@ def test_everything_of_the_cards_is_there(results):
                      "3.05·10⁻⁹", "2.00·10⁻⁹", "1.00·10⁻⁹ to 3.00·10⁻⁹, n = 3", "better", "3 min 20 s", "seed 7",
                      "The fit \"here\".", "Not the true Hessian.", "reports' mistakes"):
         assert expected in text
+
+
+def test_the_lab_book_has_all_numbers_of_the_reports_and_all_pitfalls_on_one_page():
+    cards = [Card("noise", "Noise", False, 0, pitfalls=["Deaf."]), Card("laser", "Laser", True, 0, pitfalls=["Blind."])]
+    cards[0].add_row("SNR", 1.0, report=1.0)
+    cards[0].add_row("time", 3.0, report=7.0, incomparable="another machine")
+    cards[0].add_row("our own", 5.0)
+    cards[1].add_row("MSE", 2.0, report=2.0)
+    text = " ".join(Reader(page.render(cards)).text.split())
+    numbers, pitfalls = text[text.index("All numbers"):text.index("All pitfalls")], text[text.index("All pitfalls"):]
+    assert "=1 match –2 not comparable" in numbers and "our own" not in numbers
+    assert "SNR 1 1 =match" in numbers and "time 7 3 –not comparable another machine" in numbers
+    assert "MSE 2 2 –not comparable a quick run" in numbers
+    assert "Noise Deaf. Laser Blind." in pitfalls
+    assert "Session 1 · supervised Noise" in text and "Other exercises Laser" in text
 
 
 def test_the_page_keeps_the_cards_of_earlier_runs_and_the_order_of_the_course(results, monkeypatch):
