@@ -43,7 +43,7 @@ def digits(images, test) -> tuple:
     """x (N, 784), y (N,) to learn from; x and y to test by; and the test pictures drawn from {0, 1} with their grey values as
     probabilities, once for all: whatever the seed of the exercise, likelihoods are those of the same pictures."""
     mnist = data.mnist()
-    x, x_test = mnist.x_train[:images].reshape(-1, PIXELS), mnist.x_test[:test].reshape(-1, PIXELS)   # (N, 1, 28, 28) -> (N, 784)
+    x, x_test = (part.reshape(-1, PIXELS) for part in (mnist.x_train[:images], mnist.x_test[:test]))     # -> (N, 784)
     drawn = np.random.default_rng(1998).random(mnist.x_test.size).reshape(-1, PIXELS)[:test] < x_test
     return x, mnist.y_train[:images], x_test, mnist.y_test[:test], drawn.astype(np.float32)
 
@@ -92,7 +92,7 @@ def ask(model, counts, questions) -> dict:
     x_test, y_test = digits(*counts)[2:4]
     read, x, y = Reader(counts), x_test[:questions.pictures], y_test[:questions.pictures]
     path = model.gibbs(x_test[:questions.chains], questions.steps[-1], trajectory=True)         # (steps + 1, chains, 784)
-    begin = y_test[:questions.chains]
+    begin = read(path[0])
     answers = {"moved": [float((read(path[n]) != begin).mean()) for n in questions.steps]}
     answers["holes"] = {axis: np.array([score(model.reconstruct(x, known_pixels(*hole), questions.fill), x, y, read)
                                         for _, *hole in holes]) for axis, holes in questions.holes().items()}
@@ -140,12 +140,14 @@ def draw_holes(card, answers, fillers, questions, colours):
             for ax, values, factor in zip(column, np.median([run["holes"][axis] for run in runs], axis=0).T, (1, 100)):
                 ax.plot(across, factor * values, ".-", color=colours[name], label=name)
         column[1].set_xlabel(axis)
+        column[1].xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("squared error of a pixel")
     axes[1, 0].set_ylabel("read rightly (%)")
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    card.add_figure(fig, "completed", f"{questions.pictures} test digits with rows removed, filled in by {questions.fill} Gibbs "
-                    "steps in which the known pixels are put back: the mean squared error over all 784 pixels (ink 1, paper "
-                    "0), and the share that the nearest training digit reads rightly. Dashed: without a machine.")
+    card.add_figure(fig, "completed", f"{questions.pictures} test digits with rows removed, filled in by {questions.fill} "
+                    "Gibbs steps in which the known pixels are put back: the mean squared error over all 784 pixels (ink 1, "
+                    "paper 0), and the share that the nearest training digit reads rightly. Dashed: without a machine; the "
+                    "nearest digit is read best, as it is the reader's own.")
 
 
 def tinted(x, known) -> np.ndarray:
@@ -164,8 +166,8 @@ def draw_removed(card, machines, pictures, questions):
     import matplotlib.pyplot as plt
     axes_names = questions.holes()
     widths = [len(holes) for holes in axes_names.values()]
-    fig, axes = plt.subplots(len(machines), 3, figsize=(12, 0.45 + 0.47 * len(pictures) * len(machines)), squeeze=False,
-                             width_ratios=widths)
+    size = 0.6 + 0.42 * sum(widths), 0.8 + 0.42 * len(pictures) * len(machines)
+    fig, axes = plt.subplots(len(machines), 3, figsize=size, squeeze=False, width_ratios=widths)
     for row, (name, model) in zip(axes, machines.items()):
         for ax, (axis, holes) in zip(row, axes_names.items()):
             columns = []
@@ -174,8 +176,10 @@ def draw_removed(card, machines, pictures, questions):
                 columns.append(tinted(model.reconstruct(pictures, known, questions.fill), known))
             show_colours(ax, np.stack(columns, axis=1).reshape(-1, SIDE, SIDE, 3), len(holes))  # (n, holes, 28, 28, 3)
             if model is next(iter(machines.values())):
-                ax.set_title(f"{axis}:\n" + ", ".join(str(hole[0]) for hole in holes), fontsize=8.5, fontweight="normal")
-        row[0].text(-0.02, 0.5, name, transform=row[0].transAxes, rotation=90, ha="right", va="center", fontsize=9)
+                ax.set_title(axis, fontsize=8.5, fontweight="normal", pad=12)
+                for i, (x, *_) in enumerate(holes):
+                    ax.text(30 * i + 14, -2, x, ha="center", va="bottom", fontsize=7.5)
+        row[0].text(-0.02, 0.5, name, transform=row[0].transAxes, rotation=90, ha="right", va="center", fontsize=8)
     card.add_figure(fig, "removed", "Test digits by what was removed: known pixels black, pixels that the machine filled in "
                     f"blue. Each is where a chain of {questions.fill} steps ended: one possible answer of many.")
 
@@ -186,7 +190,7 @@ def draw_chains(card, machines, start, questions):
     last = questions.steps[-1]
     paths = {name: model.gibbs(start, last, trajectory=True) for name, model in machines.items()}       # (steps + 1, 10, 784)
     shown = [0, 1, *questions.steps]
-    fig, axes = plt.subplots(1, len(paths), figsize=(12, 0.7 + 12 / len(paths) * len(shown) / 10), squeeze=False)
+    fig, axes = plt.subplots(1, len(paths), figsize=(12, 0.3 + 12 / len(paths) * len(shown) / 10), squeeze=False)
     for ax, (name, path) in zip(axes[0], paths.items()):
         show(ax, in_rows(path[shown].reshape(-1, SIDE, SIDE), 10))
         ax.set_title(name, fontsize=10)
@@ -210,6 +214,7 @@ def show_filters(ax, weights, columns, title):
     """Draw weights (784, n), each divided by its largest; returns matplotlib's image."""
     scaled = (weights / np.abs(weights).max(axis=0)).T                                  # (784, n) -> (n, 784)
     ax.set_title(title, fontsize=10)
+    ax.set_anchor("N")
     return show(ax, in_rows(scaled.reshape(-1, SIDE, SIDE), columns), -1, 1, "RdBu_r")
 
 
