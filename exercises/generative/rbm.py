@@ -56,8 +56,8 @@ class RbmConfig(Config):
 
 CONFIG = RbmConfig(takes="25 min")
 QUICK = RbmConfig(takes="10 s", quick=True, images=2000, test=500, table=((20, .01, 3), (10, .01, 3), (10, .001, 3)),
-                  chosen=(100, .01, 8), runs=1, exact=10, hidden=60, large_batch=10, looks=(1, 3, 10),
-                  temperatures=(300, 500), questions=shared.QUICK_QUESTIONS)
+                  chosen=(100, .01, 8), runs=1, exact=10, hidden=60, large_batch=10, looks=(2, 10),
+                  temperatures=(300, 400), questions=shared.QUICK_QUESTIONS)
 
 
 def build(hidden=500, rng=None) -> RBM:
@@ -202,8 +202,8 @@ def add_pitfalls(card, found, machines, fillers, config):
     card.pitfalls += [
         "Pseudo-likelihood is not likelihood. Each pixel is predicted from all others, and its neighbours all but give it "
         f"away: on the same test digits PCD's machine has {pcd['points'][-1, 1]:.0f} nats, but ln p is "
-        f"{pcd['points'][-1, 2]:.1f}; CD-1's has {cd['points'][-1, 1]:.0f}, and ln p is {cd['points'][-1, 2]:.1f}. In ln p the "
-        "two differ by "
+        f"{pcd['points'][-1, 2]:.1f}; CD-1's has {cd['points'][-1, 1]:.0f}, and ln p is {cd['points'][-1, 2]:.1f}. In ln p "
+        "the two differ by "
         f"{pcd['points'][-1, 2] - cd['points'][-1, 2]:.1f} nats, in pseudo-likelihood by "
         f"{pcd['points'][-1, 1] - cd['points'][-1, 1]:.1f}. And where the digit as a whole is wrong, no pixel notices.",
         f"Which pixels? The pseudo-likelihood of one machine ({name_of(config.chosen)}) is {readings[0]:.0f} nats with grey "
@@ -211,16 +211,16 @@ def add_pitfalls(card, found, machines, fillers, config):
         "nearer of 0 and 1. Numbers of different preparations cannot be compared, and few who print one say theirs. For "
         f"learning it matters too: test digits drawn have ln p = {grey:.1f} if grey values were learned as if they were data, "
         f"{binary:.1f} if digits were drawn anew in each epoch (medians).",
-        "AIS tends to err in your favour. Its mean of weights is right on average, but weights are skewed: most estimates of Z "
-        f"are too low, so likelihoods too high. With {few} temperatures PCD's machine has {flattered:.1f} nats, standard error "
-        f"{hasty.error:.2f}, {hasty.effective:.0%} of the chains counting; with {config.temperatures[1]:,}, "
+        "AIS tends to err in your favour. Its mean of weights is right on average, but weights are skewed: most estimates of "
+        f"Z are too low, so likelihoods too high. With {few} temperatures PCD's machine has {flattered:.1f} nats, standard "
+        f"error {hasty.error:.2f}, {hasty.effective:.0%} of the chains counting; with {config.temperatures[1]:,}, "
         f"{pcd['points'][-1, 2]:.1f}, {pcd['points'][-1, 4]:.2f} and {pcd['points'][-1, 5]:.0%}. And where all chains missed "
         "the same valley, the standard error is small as well.",
-        "Table 4.1 changes units, rate and iterations at once. Pseudo-likelihoods here: " + runs + ". With a rate of .001 what "
-        "is compared is how far learning has come, not what so many units can do.",
+        "Table 4.1 changes units, rate and iterations at once. Pseudo-likelihoods here: " + runs + ". With a rate of .001 "
+        "what is compared is how far learning has come, not what so many units can do.",
         f"{steps} Gibbs steps from a digit need not make a new one: of {chains} chains, " + ", ".join(
-            f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit than they began with; of random "
-        "ones it would be 90 %. Pictures that look good after few steps show that the machine can keep a digit, not that it "
+            f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit than they began with; of "
+        "random ones it would be 90 %. Pictures that look good after few steps show that the machine can keep a digit, not that it "
         "can make one.",
         "A completed picture is one possible answer, not the mean of all, and is charged for it: with the lower half removed, "
         + "; ".join(f"{name}: one answer has a squared error of {results[0]['one']:.4f} a pixel, the mean of "
