@@ -198,16 +198,16 @@ def draw_chains(card, machines, start, questions):
             ax.text(-3, 29 * i + 14, n, ha="right", va="center", fontsize=8)
     card.add_figure(fig, "chains", "Gibbs chains from a test digit each. From above: the digit, and what is drawn after "
                     + ", ".join(map(str, shown[1:-1])) + f" and {last} steps.")
-    fig, axes = plt.subplots(len(paths), 1, figsize=(6, 0.95 * len(paths)), squeeze=False)
+    fig, axes = plt.subplots(len(paths), 1, figsize=(5, 0.8 * len(paths)), squeeze=False)
     images = [show(ax, in_rows(path[0].reshape(-1, SIDE, SIDE), 10)) for ax, path in zip(axes[:, 0], paths.values())]
 
     def frames():
-        for n in range(0, last + 1, max(last // 50, 1)):
+        for n in range(0, last + 1, max(last // 25, 1)):
             for ax, image, (name, path) in zip(axes[:, 0], images, paths.items()):
                 image.set_data(in_rows(path[n].reshape(-1, SIDE, SIDE), 10))
                 ax.set_title(f"{name}: step {n}", fontsize=9)
             yield
-    card.add_animation(fig, frames(), "gibbs", f"The same chains, in motion: all {last} steps.", per_second=6)
+    card.add_animation(fig, frames(), "gibbs", f"The same chains, in motion: all {last} steps.", per_second=5)
 
 
 def show_filters(ax, weights, columns, title):

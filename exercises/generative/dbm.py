@@ -98,7 +98,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     def look(stage):
         z = estimate(model, setting["counts"], setting["temperatures"], rng)
         stages[stage] = [log_p(model, drawn, z.log_z), log_p(model, some, z.log_z), z.error, z.effective]
-    seconds, before = 0.0, ()
+    before = ()
     if setting["pre_epochs"]:
         before = model.pretrain(x, setting["pre_epochs"], schedules.cosine(setting["pre_rate"], setting["pre_epochs"]), **how)
         look("pre-trained")
@@ -139,7 +139,7 @@ def run(config: DbmConfig) -> Card:
     add_pitfalls(card, found, respond, config)
     pictures = shared.shown_digits(test_x, test_y)
     shared.draw_chains(card, models, pictures, config.questions)
-    draw_bounds(card, found, config)
+    draw_bounds(card, found)
     draw_filters(card, models[config.machines()[0]], respond)
     shared.draw_removed(card, dict(list(models.items())[::2]), pictures[[7, 2, 4, 9]], config.questions)
     shared.draw_holes(card, {name: [result] for name, result in shown.items()}, fillers, config.questions, colours_of(shown))
@@ -188,14 +188,15 @@ def add_pitfalls(card, found, respond, config):
     moved = {name: 100 * found[name]["moved"][-1] for name in config.machines()}
     card.pitfalls += [
         f"A lower bound is no likelihood. The deep machine's {test[deep]:.1f} nats, beside {test[small]:.1f} and "
-        f"{test[large]:.1f} of the RBMs, leave out what the bound loses: {gaps.mean():.1f} nats in the mean of {len(gaps)} test "
-        f"digits, from {gaps.min():.1f} to {gaps.max():.1f} (each by AIS, with a standard error of {np.median(errors):.2f}). "
+        f"{test[large]:.1f} of the RBMs, leave out what the bound loses: {gaps.mean():.2f} nats in the mean of {len(gaps)} "
+        f"test digits, from {gaps.min():.2f} to {gaps.max():.2f} (each by AIS, with a standard error of "
+        f"{np.median(errors):.2f}). "
         "AIS itself tends to find too small a Z, which makes all three look better than they are.",
-        f"“Deep is better”: than what? {deep} has {parameters(model):,} parameters, {small} {parameters(found[small]['model']):,} "
-        f"and {large} {parameters(found[large]['model']):,}; they learned for {first['seconds'] / 60:.1f}, "
-        f"{found[small]['seconds'] / 60:.1f} and {found[large]['seconds'] / 60:.1f} minutes. To {small}, which has no second "
-        f"layer, the difference is {test[deep] - test[small]:+.1f} nats; to {large}, with as many hidden units side by side, "
-        f"{test[deep] - test[large]:+.1f}.",
+        f"“Deep is better”: than what? {deep} has {parameters(model):,} parameters, {small} "
+        f"{parameters(found[small]['model']):,} and {large} {parameters(found[large]['model']):,}; they learned for "
+        f"{first['seconds']:.0f}, {found[small]['seconds']:.0f} and {found[large]['seconds']:.0f} s. To {small}, which has no "
+        f"second layer, the difference is {test[deep] - test[small]:+.1f} nats; to {large}, with as many hidden units side by "
+        f"side, {test[deep] - test[large]:+.1f}.",
         f"Pre-training is a start, not a result: two RBMs put together have {before:.1f} nats as a deep machine; learned "
         f"together they come to {test[deep]:.1f}, and from random weights in as many epochs to {test[RANDOM]:.1f}. Without "
         "the doubling of inputs in pre-training (tinynn/energy/dbm.py) h¹ would hear everything twice when both are joined.",
@@ -209,30 +210,26 @@ def add_pitfalls(card, found, respond, config):
     ]
 
 
-def draw_bounds(card, found, config):
+def draw_bounds(card, found):
     import matplotlib.pyplot as plt
     fig, ax = plt.subplots(figsize=(8, 3.2))
-    entries = [(name if stage == "done" else f"{name}, {stage} only", result, values)
-               for name, result in found.items() for stage, values in result["stages"].items()]
-    for i, (name, result, (test, training, error, _)) in enumerate(entries):
+    entries = {name if stage == "done" else f"{name}, {stage} only": values
+               for name, result in found.items() for stage, values in result["stages"].items()}
+    for i, (test, training, error, _) in enumerate(entries.values()):
         ax.errorbar(test, i, xerr=2 * error, fmt="o", color=COLOURS[0], capsize=3, label=None if i else "test digits")
         ax.plot(training, i, "|", color=COLOURS[0], ms=10, label=None if i else "training digits")
-        if "lost" in result and not name.endswith("only"):
-            ax.plot(test + result["lost"].mean(), i, "o", mfc="white", color=COLOURS[1],
-                    label=None if any("lost" in other for _, other, _ in entries[:i]
-                                      if other is not result) else "test digits, with what the bound loses")
-    ax.set_yticks(range(len(entries)), [name for name, *_ in entries])
-    ax.invert_yaxis()
+    ax.set_yticks(range(len(entries)), entries)
     ax.set(xlabel="ln p of a digit, DBM: its lower bound (nats)", ylim=(len(entries) - 0.5, -0.5))
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    card.add_figure(fig, "bounds", "What one layer and two are worth. Bars: twice the standard error of ln Z. What the bound "
-                    f"loses is measured on {config.judged} digits.")
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    card.add_figure(fig, "bounds", "What one layer and two are worth: ln p of the RBMs, and its lower bound for the DBMs. "
+                    "Bars: twice the standard error of ln Z.")
 
 
 def draw_filters(card, model, respond):
     import matplotlib.pyplot as plt
     fig, axes = plt.subplots(1, 3, figsize=(11, 4.2))
-    panels = {"first layer, W₁": model.W1, "second layer, W₁W₂": model.W1 @ model.W2, "second layer, mean digit when on": respond}
+    panels = {"first layer, W₁": model.W1, "second layer, W₁W₂": model.W1 @ model.W2,
+              "second layer, mean digit when on": respond}
     for ax, (title, weights) in zip(axes, panels.items()):
         image = shared.show_filters(ax, weights[:, :100], 10, title)
     fig.colorbar(image, ax=axes, label="weight ÷ the unit's largest", shrink=0.7)

@@ -218,9 +218,9 @@ def add_pitfalls(card, found, machines, fillers, config):
         "the same valley, the standard error is small as well.",
         "Table 4.1 changes units, rate and iterations at once. Pseudo-likelihoods here: " + runs + ". With a rate of .001 "
         "what is compared is how far learning has come, not what so many units can do.",
-        f"{steps} Gibbs steps from a digit need not make a new one: of {chains} chains, " + ", ".join(
-            f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit than they began with; of "
-        "random ones it would be 90 %. Pictures that look good after few steps show that the machine can keep a digit, not that it "
+        f"{steps} Gibbs steps from a digit need not make a new one: of {chains} chains, "
+        + ", ".join(f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit than they began with; "
+        "of random ones it would be 90 %. Pictures that look good after few steps show that the machine can keep a digit, not that it "
         "can make one.",
         "A completed picture is one possible answer, not the mean of all, and is charged for it: with the lower half removed, "
         + "; ".join(f"{name}: one answer has a squared error of {results[0]['one']:.4f} a pixel, the mean of "
