@@ -57,7 +57,7 @@ class DbmConfig(Config):
 
 
 CONFIG = DbmConfig(takes="25 min")
-QUICK = DbmConfig(takes="10 s", quick=True, images=2000, test=500, hidden=(60, 60), epochs=10, pre_epochs=5, joint_epochs=8,
+QUICK = DbmConfig(takes="12 s", quick=True, images=1500, test=500, hidden=(60, 60), epochs=10, pre_epochs=5, joint_epochs=8,
                   batch=20, temperatures=300, judged=3, judging=100, questions=shared.QUICK_QUESTIONS)
 
 
@@ -233,6 +233,6 @@ def draw_filters(card, model, respond):
     for ax, (title, weights) in zip(axes, panels.items()):
         image = shared.show_filters(ax, weights[:, :100], 10, title)
     fig.colorbar(image, ax=axes, label="weight ÷ the unit's largest", shrink=0.7)
-    card.add_figure(fig, "filters", "Up to 100 units of each layer. Left: weights. Middle: weights of the second layer, through "
-                    "the first as if it were linear. Right: the same units by what they do: the mean of the test digits for "
-                    "which a unit is on, minus the mean digit.")
+    card.add_figure(fig, "filters", "Up to 100 units of each layer. Left: weights. Middle: weights of the second layer, "
+                    "through the first as if it were linear. Right: the same units by what they do: the mean of the test "
+                    "digits for which a unit is on, minus the mean digit.")

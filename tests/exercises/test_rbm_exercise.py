@@ -127,7 +127,8 @@ def test_the_rate_goes_on_falling_from_look_to_look(monkeypatch):
     assert rates == [falling(epoch) for epoch in range(4)] and len(result["curve"]) == 4
     np.testing.assert_array_equal(result["points"][:, 0], [1, 3, 4])
     rates.clear()
-    learn(settings_of(replace(QUICK, images=40, test=20, chosen=(3, .02, 3)))[2] | {"questions": None}, np.random.default_rng(0))
+    setting = settings_of(replace(QUICK, images=40, test=20, chosen=(3, .02, 3)))[2]
+    learn(setting | {"questions": None}, np.random.default_rng(0))
     assert rates == [0.02] * 3
 
 
@@ -144,7 +145,8 @@ def test_what_was_filled_in_is_blue():
     picture = shared.tinted(np.ones((1, 784)), known_pixels(0, 14))
     assert picture.shape == (1, 28, 28, 3)
     np.testing.assert_allclose(picture[0, [0, 27], 5], [shared.BLUE, np.zeros(3)])
-    np.testing.assert_allclose(shared.tinted(np.zeros((1, 784)), known_pixels(0, 14))[0, [0, 27], 5], [shared.PALE, np.ones(3)])
+    picture = shared.tinted(np.zeros((1, 784)), known_pixels(0, 14))
+    np.testing.assert_allclose(picture[0, [0, 27], 5], [shared.PALE, np.ones(3)])
 
 
 def test_a_tiny_run_has_every_row(tmp_path):
