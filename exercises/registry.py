@@ -12,7 +12,7 @@ SESSIONS = {
     "recurrent": ("hopfield_attractors", "hopfield_digits", "laser_mlp", "laser_lstm"),
     "features": ("pca", "autoencoder", "stacked_autoencoder", "conv_arithmetic", "cnn_digits", "mnist_optimizers", "attention",
                  "vit_mnist"),
-    "generative": (),
+    "generative": ("rbm", "dbm", "gan", "dcgan", "wgan", "optimal_transport", "vae", "generative_comparison"),
 }
 
 

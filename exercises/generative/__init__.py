@@ -1,1 +1,1 @@
-"""Session 4: generative models: where do data come from, and how far is one distribution from another?"""
+"""Session 4: generative models: machines that make new examples, and how to tell how good they are."""
