@@ -88,6 +88,6 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     assert rows["MNIST, test accuracy, pre-trained, all labels"].report == 0.954
     assert rows["printed digits, 100-50-25, greedy"].report == .6759
     assert rows["printed digits, 100-50-25, tuned"].report == .9927
-    assert len(card.pitfalls) == 4 and all(np.isfinite(row.median) for row in card.rows)
+    assert len(card.pitfalls) == 5 and all(np.isfinite(row.median) for row in card.rows)
     assert {figure.file for figure in card.figures} == {"stacks.png", "depth.png", "labels.png", "filters.png",
                                                         "confusion.png"}
