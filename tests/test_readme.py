@@ -21,7 +21,7 @@ def number(x) -> str:
     """Two significant digits; for what is nearly 1, as good accuracies are, four decimals; "diverged" for None."""
     if x is None:
         return "diverged"
-    return f"{x:.4f}" if 0.9 < x < 1 else f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}"
+    return f"{x:.4f}" if 0.95 < x < 1 else f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}"
 
 
 def experiments() -> str:
