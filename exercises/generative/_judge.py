@@ -1,0 +1,79 @@
+"""A judge of digits that a model has made: a network that reads MNIST, and what its features tell of a crowd of pictures.
+
+Nobody can say how likely a picture is under a GAN, so the reports look at a few and like them. Here each is read by a
+classifier that never saw it, and crowds are compared in the space of its last features, where pictures of one digit lie
+near each other (pixels know nothing of that: a digit moved by a pixel is far away):
+
+    Fréchet distance   |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½)     of two normal distributions (Heusel et al. 2017)
+    precision          the share of made pictures that lie among the real ones: are they good?
+    recall             the share of real pictures that lie among the made ones: is anything missing?
+                       "among": nearer to one of them than its k-th neighbour of its own kind (Kynkäänniemi et al. 2019)
+
+The network is report A's tuned one (features/cnn_digits.py), as good as 99 % of the test digits.
+"""
+import numpy as np
+
+from exercises.features import cnn_digits
+from exercises.features._digits import score, split, train
+from tinynn import no_grad, optim
+from tinynn.train import sweep
+
+
+def learn(setting: dict, rng: np.random.Generator) -> dict:
+    """Train the network on MNIST: its weights, and its accuracy on the test digits."""
+    training, validation, (x, y) = split(setting["data"], *setting["counts"])
+    model = cnn_digits.build("report A, tuned", rng)
+    optimizer = optim.Adam(model.parameters(), lr=optim.schedules.cosine(0.004, setting["epochs"]))
+    train(model, optimizer, training, validation, setting["epochs"], 128, rng)
+    return {"state": model.state_dict(), "accuracy": score(read(model, x)[0], y)[1]}
+
+
+def appoint(data, counts, epochs, seed, resume) -> tuple:
+    """(the judge, its accuracy); trained once for a folder of jobs. counts: images to learn from, to validate, to test."""
+    setting = {"data": data, "counts": counts, "epochs": epochs}
+    result, = sweep(learn, [setting], 1, seed, progress=False, resume=resume)[0]["results"]
+    model = cnn_digits.build("report A, tuned", np.random.default_rng(0))
+    model.load_state_dict(result["state"])
+    return model, result["accuracy"]
+
+
+def read(model, x, size=500) -> tuple:
+    """Logits (N, 10) and features (N, 192) of pictures x (N, 784) or (N, 1, 28, 28), ink 1, paper 0."""
+    x, outputs, features = x.reshape(-1, 1, 28, 28), [], []
+    model.eval()
+    with no_grad():
+        for i in range(0, len(x), size):
+            z = model[:-1](x[i:i + size])                                                   # (n, 1, 28, 28) -> (n, 192)
+            features.append(z.numpy())
+            outputs.append(model[-1](z).numpy())                                            # (n, 192) -> (n, 10)
+    return np.concatenate(outputs), np.concatenate(features)
+
+
+def shares(outputs) -> np.ndarray:
+    """How many of the pictures are read as each digit, from logits (N, 10): (10,), adding up to 1."""
+    return np.bincount(outputs.argmax(axis=1), minlength=10) / len(outputs)
+
+
+def frechet(a, b) -> float:
+    """The Fréchet distance between normal distributions with the means and covariances of a (N, d) and b (M, d)."""
+    (mean, cov), (other, cov_other) = ((x.mean(axis=0, dtype=float), np.cov(x, rowvar=False)) for x in (a, b))
+    # The eigenvalues of a product of two covariances are ≥ 0; the trace of its root is the sum of their roots.
+    root = np.sqrt(np.linalg.eigvals(cov @ cov_other).real.clip(0)).sum()
+    return float(((mean - other) ** 2).sum() + np.trace(cov) + np.trace(cov_other) - 2 * root)
+
+
+def precision_recall(real, made, k: int = 3) -> tuple:
+    """(precision, recall) of features of made pictures (M, d) beside those of real ones (N, d)."""
+    within_real, within_made = kth_distance(real, k), kth_distance(made, k)
+    d = squared_distances(made, real)                                                       # (M, N)
+    return float((d <= within_real).any(axis=1).mean()), float((d <= within_made[:, None]).any(axis=0).mean())
+
+
+def kth_distance(x, k):
+    """The squared distance of each x (N, d) from its k-th nearest neighbour: (N,)."""
+    return np.partition(squared_distances(x, x), k, axis=1)[:, k]                           # the 0-th is x itself
+
+
+def squared_distances(x, y):
+    """|x − y|² for all pairs of rows: (N, d), (M, d) -> (N, M)."""
+    return np.maximum((x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1) - 2 * x @ y.T, 0)

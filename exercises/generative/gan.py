@@ -1,0 +1,235 @@
+"""A generative adversarial network: a forger learns from a detective who learns from the forger.
+
+A generator G makes digits of noise z, a discriminator D says how likely a digit is real (Goodfellow et al. 2014). Report A
+(4.3.1–4.3.4) trains fully connected networks on MNIST, with 20 numbers of noise (and 10), batches of 512, Adam at 0.001, for
+70 epochs; its generator's loss goes from 0.83 to 3.08, its discriminator's from 0.70 to 0.25, and it calls that convergence.
+Where nobody can tell real from made, D says ½, and both losses are ln 2 = 0.69: that line is in the figure. What is worth
+knowing of the samples no loss tells, so a classifier reads them (_judge.py): which digits, how good, what is missing.
+
+Then the discriminator is made too strong, by three steps for each of the generator's: with the loss of the theory, which is
+flat where D is sure ("saturating"), and with the one that everybody uses.
+
+Change first: `rate`, to 0.0002 with betas (0.5, 0.999), as in dcgan.py: does the ln 2 line come nearer? The test that guards
+the losses: tests/train/test_adversarial.py::test_losses_at_the_equilibrium
+"""
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+
+from exercises.card import Card, Config
+from exercises.features._images import in_rows, show
+from exercises.generative import _judge as judge
+from tinynn import nn, optim
+from tinynn.data import mnist
+from tinynn.train import GAN, SATURATING_GAN, fit_adversarial, generate, grid, sweep
+from tinynn.viz.style import COLOURS
+
+LN2 = float(np.log(2))
+REPORT = {1: (.829, .698), 2: (.956, .686), 10: (1.36, .571), 20: (1.99, .429), 30: (2.22, .396), 50: (2.86, .300),
+          70: (3.08, .253)}                                                     # after so many epochs: losses of G and of D
+REPORT_S, STRONG, SATURATING = "20 numbers of noise", "strong discriminator", "strong, saturating loss"
+VARIANTS = {REPORT_S: {}, "10 numbers of noise": {"latent": 10}, STRONG: {"n_critic": 3},
+            SATURATING: {"n_critic": 3, "game": SATURATING_GAN}}
+COLOUR = dict(zip(VARIANTS, COLOURS))
+
+
+@dataclass(frozen=True)
+class GanConfig(Config):
+    """images: to learn from. epochs, batch, rate (of Adam), runs: of the report's network; other_epochs: of the variants, a
+    run each. made: samples that are judged, beside as many test digits. judge_epochs: of the network that reads them."""
+    images: int = 60000
+    epochs: int = 70
+    other_epochs: int = 30
+    batch: int = 512
+    rate: float = 1e-3
+    runs: int = 3
+    made: int = 5000
+    judge_images: int = 55000
+    judge_epochs: int = 3
+
+
+CONFIG = GanConfig(takes="25 min")
+QUICK = GanConfig(takes="15 s", quick=True, images=1500, epochs=8, other_epochs=4, batch=64, runs=1, made=300,
+                  judge_images=1500, judge_epochs=3)
+
+
+def build(latent=20, rng=None) -> tuple:
+    """(generator z (N, latent) -> pixels (N, 784) in [0, 1], discriminator pixels -> logits (N, 1)), in float32."""
+    generator = nn.Sequential(nn.Linear(latent, 256, rng=rng), nn.LeakyReLU(0.2), nn.Linear(256, 512, rng=rng),
+                              nn.LeakyReLU(0.2), nn.Linear(512, 784, rng=rng), nn.Sigmoid())
+    discriminator = nn.Sequential(nn.Linear(784, 512, rng=rng), nn.LeakyReLU(0.2), nn.Dropout(0.3, rng=rng),
+                                  nn.Linear(512, 256, rng=rng), nn.LeakyReLU(0.2), nn.Dropout(0.3, rng=rng),
+                                  nn.Linear(256, 1, rng=rng))
+    return generator.astype(np.float32), discriminator.astype(np.float32)
+
+
+def learn(setting: dict, rng: np.random.Generator) -> dict:
+    """Train one pair; its losses, what it makes of the same noise after every epoch, and many samples at the end."""
+    how = {"latent": 20, "n_critic": 1, "game": GAN} | VARIANTS[setting["variant"]]
+    generator, discriminator = build(how["latent"], rng)
+    adam = {player: optim.Adam(model.parameters(), lr=setting["rate"])
+            for player, model in (("generator_optimizer", generator), ("critic_optimizer", discriminator))}
+    history = fit_adversarial(generator, discriminator, setting["x"], **how, **adam, epochs=setting["epochs"],
+                              batch_size=setting["batch"], samples=30, rng=rng, progress=False)
+    z = rng.standard_normal((setting["made"], how["latent"]), np.float32)
+    ends = rng.standard_normal((2, 6, 1, how["latent"]), np.float32)
+    t = np.linspace(0, 1, 10, dtype=np.float32)[:, None]                                    # (10, 1)
+    between = (1 - t) * ends[0] + t * ends[1]                                               # (6, 10, latent)
+    return {"G": np.array(history.generator_loss), "D": np.array(history.critic_loss), "right": np.array(history.accuracy),
+            "seconds": history.seconds[-1], "through": history.samples, "made": generate(generator, z),
+            "between": generate(generator, between.reshape(60, -1))}
+
+
+def run(config: GanConfig) -> Card:
+    card = Card.begin(__name__, config)
+    data, folder = card.use(mnist()), config.out / card.name / "jobs"                   # an interrupted run goes on from there
+    x = data.x_train[:config.images].reshape(-1, 784)                                       # (N, 1, 28, 28) -> (N, 784)
+    found = {}
+    for names, epochs, runs in (([REPORT_S], config.epochs, config.runs), (list(VARIANTS)[1:], config.other_epochs, 1)):
+        settings = grid(x=[x], variant=names, epochs=[epochs], batch=[config.batch], rate=[config.rate], made=[config.made])
+        for row in sweep(learn, settings, runs, config.seed, config.jobs, config.dask, resume=folder):
+            found[row["variant"]] = row["results"]
+    reader, accuracy = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
+    real = judge.read(reader, data.x_test[:config.made])
+    halves = [judge.read(reader, part)[1] for part in np.array_split(data.x_train[-2 * config.made:], 2)]
+    verdicts = {name: [assess(judge.read(reader, result["made"]), real[1]) for result in results]
+                for name, results in found.items()}
+    add_rows(card, found, verdicts, accuracy, assess((real[0], halves[0]), halves[1]), config)
+    add_pitfalls(card, found, verdicts, config)
+    draw_losses(card, found[REPORT_S], config)
+    draw_samples(card, found[REPORT_S][0]["through"], config)
+    draw_between(card, found[REPORT_S][0]["between"])
+    draw_classes(card, verdicts, judge.shares(real[0]), config)
+    draw_strong(card, found, config)
+    animate(card, found[REPORT_S][0]["through"])
+    shutil.rmtree(folder)
+    return card
+
+
+def assess(read, real) -> dict:
+    """What the judge says of made pictures, from their (logits, features), beside features of real ones."""
+    outputs, features = read
+    p = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    precision, recall = judge.precision_recall(real, features)
+    return {"shares": judge.shares(outputs), "sure": float((p.max(axis=1) / p.sum(axis=1)).mean()),
+            "Fréchet distance": judge.frechet(real, features), "precision": precision, "recall": recall}
+
+
+def add_rows(card, found, verdicts, accuracy, ceiling, config):
+    for epoch, losses in REPORT.items():
+        for player, report in zip("GD", losses):
+            if epoch <= config.epochs:
+                card.add_row(f"loss of {player}, epoch {epoch}", [run[player][epoch - 1] for run in found[REPORT_S]],
+                             report=report, better="equal", unit="nats")
+    card.add_row("least frequent digit, 20 numbers of noise (“report”: our aim, at least)",
+                 [100 * of["shares"].min() for of in verdicts[REPORT_S]], report=5, better="higher", tolerance=0, unit="%")
+    for name, of_name in verdicts.items():
+        for what, better in (("Fréchet distance", "lower"), ("precision", "higher"), ("recall", "higher")):
+            card.add_row(f"{what}, {name}, {len(found[name][0]['G'])} epochs", [of[what] for of in of_name], better=better)
+    for what in ("Fréchet distance", "precision", "recall"):
+        card.add_row(f"{what}, real digits beside other real ones", ceiling[what])
+    card.add_row("digits that the judge reads right, of the test set", 100 * accuracy, unit="%", better="higher")
+    card.add_row("training time", [run["seconds"] for run in found[REPORT_S]], unit="s")
+
+
+def add_pitfalls(card, found, verdicts, config):
+    end = {player: np.median([run[player][-1] for run in found[REPORT_S]]) for player in ("G", "D", "right")}
+    first = {player: np.median([run[player][0] for run in found[REPORT_S]]) for player in "GD"}
+    strong, saturating = (verdicts[name][0] for name in (STRONG, SATURATING))
+    right = {name: 100 * found[name][0]["right"][-1] for name in (STRONG, SATURATING)}
+    card.pitfalls += [
+        f"A generator's loss that rises to 3 has not converged. At the end D is right about {100 * end['right']:.0f} % of "
+        f"the digits here, with losses of {end['G']:.2f} for G and {end['D']:.2f} for D; if it could not tell them, it would "
+        f"be right about half, and both losses ln 2 = {LN2:.2f}. The report's 3.08 and 0.253 say the same: D is winning, and "
+        "the samples are as good as they are in spite of it.",
+        f"The losses do not tell how good samples are. From the first epoch to the last G's loss went from {first['G']:.2f} to "
+        f"{end['G']:.2f}, “worse”, while the samples went from blots to digits (figure “samples”).",
+        "What the theory minimises learns badly. With three steps of D for one of G, D is right about "
+        f"{right[STRONG]:.0f} % of the digits with the usual loss −ln D(G(z)), about {right[SATURATING]:.0f} % with "
+        "ln(1 − D(G(z))), whose slope is gone where D is sure. Precision "
+        f"{strong['precision']:.2f} against {saturating['precision']:.2f}, recall {strong['recall']:.2f} against "
+        f"{saturating['recall']:.2f}.",
+    ]
+
+
+def draw_losses(card, runs, config):
+    import matplotlib.pyplot as plt
+    fig, axes = plt.subplots(1, 2, figsize=(11, 4))
+    epochs = 1 + np.arange(config.epochs)
+    for player, name, colour in (("G", "generator", COLOURS[0]), ("D", "discriminator", COLOURS[1])):
+        axes[0].plot(epochs, np.array([run[player] for run in runs]).T, color=colour, lw=1.2,
+                     label=[name] + [None] * (len(runs) - 1))
+        axes[0].plot(list(REPORT), [losses["GD".index(player)] for losses in REPORT.values()], "x", color=colour,
+                     label=f"{name}, report")
+    axes[0].axhline(LN2, color="black", ls=":", lw=1.2)
+    axes[0].text(config.epochs, LN2, "ln 2: nobody can tell ", ha="right", va="bottom", fontsize=9)
+    axes[0].set(xlabel="epochs", ylabel="loss (nats), mean of an epoch")
+    axes[0].legend()
+    axes[1].plot(epochs, 100 * np.array([run["right"] for run in runs]).T, color=COLOURS[1], lw=1.2)
+    axes[1].axhline(50, color="black", ls=":", lw=1.2)
+    axes[1].set(xlabel="epochs", ylabel="digits that the discriminator is right about (%)", ylim=(45, 101))
+    card.add_figure(fig, "losses", f"The two losses, and how often the discriminator is right about training digits and made "
+                    f"ones: {config.runs} runs. Dotted: where they would end if nobody could tell.")
+
+
+def draw_samples(card, through, config):
+    import matplotlib.pyplot as plt
+    shown = sorted({1, 2, 5, 10, 20, 40, config.epochs} & set(range(1, config.epochs + 1)))
+    fig, axes = plt.subplots(len(shown), 1, figsize=(9.5, 0.62 * len(shown)))
+    for ax, epoch in zip(axes, shown):
+        show(ax, in_rows(through[epoch - 1, :15].reshape(-1, 28, 28), 15))
+        ax.set_title(f"epoch {epoch} ", loc="right", x=0, y=0.3, fontsize=9, fontweight="normal")
+    card.add_figure(fig, "samples", "What the generator makes of the same fifteen draws of noise as it learns (first run).")
+
+
+def draw_between(card, between):
+    import matplotlib.pyplot as plt
+    fig, ax = plt.subplots(figsize=(7, 4.2))
+    show(ax, in_rows(between.reshape(-1, 28, 28), 10))
+    card.add_figure(fig, "between", "In each row the noise goes in ten even steps along a straight line from one draw to "
+                    "another: what is between two digits is mostly a digit (first run).")
+
+
+def draw_classes(card, verdicts, real, config):
+    import matplotlib.pyplot as plt
+    fig, ax = plt.subplots(figsize=(8, 4))
+    ax.bar(np.arange(10), 100 * real, color="#dddddd", width=0.8, label="test digits")
+    for i, (name, of) in enumerate(verdicts.items()):
+        values = np.array([100 * one["shares"] for one in of])                              # (runs, 10)
+        at = np.arange(10) + 0.15 * (i - 1.5)
+        ax.plot(np.tile(at, len(values)), values.ravel(), ".", color=COLOUR[name], ms=8, label=name)
+    ax.axhline(5, color="black", ls=":", lw=1.2)
+    ax.set(xlabel="read as", ylabel="share of the pictures (%)", xticks=range(10))
+    ax.legend(ncols=2, fontsize=8.5)
+    card.add_figure(fig, "classes", f"Which digits a classifier reads in {config.made:,} samples of each run. Dotted: 5 %.")
+
+
+def draw_strong(card, found, config):
+    import matplotlib.pyplot as plt
+    fig, axes = plt.subplots(1, 4, figsize=(11, 3.4), width_ratios=(1.3, 1, 1, 1))
+    for name in (REPORT_S, STRONG, SATURATING):
+        values = 100 * found[name][0]["right"][:config.other_epochs]
+        axes[0].plot(1 + np.arange(len(values)), values, color=COLOUR[name], label=name)
+    axes[0].axhline(50, color="black", ls=":", lw=1.2)
+    axes[0].set(xlabel="epochs", ylabel="discriminator right (%)", ylim=(45, 101))
+    axes[0].legend(fontsize=7.5)
+    for ax, name in zip(axes[1:], (REPORT_S, STRONG, SATURATING)):
+        epoch = min(config.other_epochs, len(found[name][0]["through"]))
+        show(ax, in_rows(found[name][0]["through"][epoch - 1, :25].reshape(-1, 28, 28), 5))
+        ax.set_title(name, loc="center", fontsize=9)
+    card.add_figure(fig, "strong", f"A discriminator that is too strong: three steps for each of the generator's. Samples "
+                    f"after {config.other_epochs} epochs (one run each).")
+
+
+def animate(card, through):
+    import matplotlib.pyplot as plt
+    fig, ax = plt.subplots(figsize=(4.2, 3.8))
+    image = show(ax, in_rows(through[0].reshape(-1, 28, 28), 6))
+
+    def frames():
+        for epoch in sorted({*range(0, min(10, len(through))), *range(10, len(through), 5), len(through) - 1}):
+            image.set_data(in_rows(through[epoch].reshape(-1, 28, 28), 6))
+            ax.set_title(f"epoch {epoch + 1}", fontsize=10)
+            yield
+    card.add_animation(fig, frames(), "learning", "The same thirty draws of noise, epoch by epoch (first run).")

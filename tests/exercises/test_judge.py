@@ -1,0 +1,57 @@
+"""The judge of made digits: its distances against closed forms; what a perfect, a lazy and a dull maker are told."""
+import numpy as np
+import pytest
+from few_digits import few_digits
+
+from exercises.generative import _judge as judge
+
+
+def test_frechet_of_shifted_and_stretched_normals():
+    """|μ₁ − μ₂|² + Σ (σ₁ − σ₂)², for independent coordinates."""
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((200000, 3)), rng.standard_normal((200000, 3)) * [1, 2, 0.5] + [3, 0, 0]
+    assert judge.frechet(a, b) == pytest.approx(9 + 1 + 0.25, rel=0.02)
+    assert judge.frechet(a, a) == pytest.approx(0, abs=1e-9)
+
+
+def test_frechet_of_correlated_normals_is_scipys_root():
+    from scipy.linalg import sqrtm
+    rng = np.random.default_rng(1)
+    a, b = (rng.standard_normal((500, 4)) @ rng.standard_normal((4, 4)) for _ in range(2))
+    S, T = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(S + T - 2 * sqrtm(S @ T).real)
+    assert judge.frechet(a, b) == pytest.approx(expected)
+
+
+def test_precision_and_recall_of_three_makers():
+    rng = np.random.default_rng(2)
+    real = np.concatenate([rng.standard_normal((300, 2)), rng.standard_normal((300, 2)) + 20])        # two kinds
+    perfect = np.concatenate([rng.standard_normal((300, 2)), rng.standard_normal((300, 2)) + 20])
+    lazy, dull = rng.standard_normal((600, 2)), rng.standard_normal((600, 2)) + 10         # one kind; what does not exist
+    precision, recall = judge.precision_recall(real, perfect)
+    assert precision > 0.9 and recall > 0.9
+    precision, recall = judge.precision_recall(real, lazy)
+    assert precision > 0.9 and 0.4 < recall < 0.55
+    assert judge.precision_recall(real, dull) == (0, 0)
+
+
+def test_neighbours_by_hand():
+    x = np.array([[0.0], [1], [3], [7]])
+    np.testing.assert_allclose(judge.kth_distance(x, 2), [9, 4, 9, 36])
+    np.testing.assert_allclose(judge.squared_distances(x, x[:2]), [[0, 1], [1, 0], [9, 4], [49, 36]])
+
+
+def test_shares():
+    np.testing.assert_allclose(judge.shares(np.eye(10)[[3, 3, 7, 0]]), [.25, 0, 0, .5, 0, 0, 0, .25, 0, 0])
+
+
+def test_the_judge_is_trained_once(tmp_path, monkeypatch):
+    data = few_digits()
+    model, accuracy = judge.appoint(data, (30, 4, 20), 1, 0, tmp_path)
+    monkeypatch.setattr(judge, "train", lambda *_: 1 / 0)
+    again, same = judge.appoint(data, (30, 4, 20), 1, 0, tmp_path)
+    outputs, features = judge.read(model, data.x_test)
+    assert same == accuracy == np.mean(outputs.argmax(axis=1) == data.y_test)
+    assert outputs.shape == (20, 10) and features.shape == (20, 192)
+    np.testing.assert_array_equal(judge.read(again, data.x_test.reshape(20, 784), size=7)[0].argmax(axis=1),
+                                  outputs.argmax(axis=1))
