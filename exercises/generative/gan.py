@@ -140,11 +140,11 @@ def add_pitfalls(card, found, verdicts, config):
     right = {name: 100 * found[name][0]["right"][-1] for name in (STRONG, SATURATING)}
     card.pitfalls += [
         f"A generator's loss that rises to 3 has not converged. At the end D is right about {100 * end['right']:.0f} % of "
-        f"the digits here, with losses of {end['G']:.2f} for G and {end['D']:.2f} for D; if it could not tell them, it would "
-        f"be right about half, and both losses ln 2 = {LN2:.2f}. The report's 3.08 and 0.253 say the same: D is winning, and "
-        "the samples are as good as they are in spite of it.",
-        f"The losses do not tell how good samples are. From the first epoch to the last G's loss went from {first['G']:.2f} to "
-        f"{end['G']:.2f}, “worse”, while the samples went from blots to digits (figure “samples”).",
+        f"the digits here, with losses of {end['G']:.2f} for G and {end['D']:.2f} for D; if it could not tell them, it "
+        f"would be right about half, and both losses ln 2 = {LN2:.2f}. The report's 3.08 and 0.253 say the same: D is "
+        "winning, and the samples are as good as they are in spite of it.",
+        "The losses do not tell how good samples are. From the first epoch to the last G's loss went from "
+        f"{first['G']:.2f} to {end['G']:.2f}, “worse”, while the samples went from blots to digits (figure “samples”).",
         "What the theory minimises learns badly. With three steps of D for one of G, D is right about "
         f"{right[STRONG]:.0f} % of the digits with the usual loss −ln D(G(z)), about {right[SATURATING]:.0f} % with "
         "ln(1 − D(G(z))), whose slope is gone where D is sure. Precision "

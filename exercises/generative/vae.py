@@ -9,7 +9,7 @@ Pixels are bits here, drawn anew from the grey values in every epoch, or nats me
 "Bound" is the one of importance weighting with many draws, which is nearer to ln p(x) than what is learned by.
 
 Change first: `rate`, to 0.003: does the KL of the report's 600 latents rise, and does the bound? The test that guards the
-bound: tests/nn/test_variational.py::test_bound_tends_to_the_likelihood
+bound: tests/nn/test_variational.py::test_the_bound_lies_below_the_likelihood_and_tends_to_it
 """
 import shutil
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def loss(output, _):
 
 def learn(setting: dict, rng: np.random.Generator) -> dict:
     """Train one network; its terms after each epoch, and what it makes of codes and test digits."""
-    how, (x, _, grey, y, bits) = NETWORKS[setting["name"]], digits(*setting["counts"])
+    how, (x, _, _, y, bits) = NETWORKS[setting["name"]], digits(*setting["counts"])
     vae, epochs = build(how["hidden"], how["latents"], rng), setting["epochs"] or how["epochs"]
     terms, part = [], bits[:2000]
 
@@ -151,14 +151,14 @@ def add_pitfalls(card, found):
     report = NETWORKS["report A"]
     steps = {name: how["epochs"] * -(-60000 // how["batch"]) for name, how in NETWORKS.items()}
     card.pitfalls += [
-        f"A KL divergence is never negative. Ours is {term['report A'][1]:.1f} nats; the report prints its term with the other "
-        "sign, −½Σ(1 + ln σ² − μ² − σ²) without the first minus. What is minimised is reconstruction + KL; a loss that falls "
-        "below 0 because of a KL rewards codes that tell everything.",
-        f"Sum or mean is not a matter of taste. The KL is a sum over latents, so the reconstruction must be a sum over pixels: "
-        f"{term['report A'][0]:.0f} nats. As a mean over 784 pixels it is {term['report A'][0] / 784:.2f}, and the KL outweighs "
-        "it: the encoder is told to say nothing, and every sample is the same grey blot.",
-        f"Six hundred latents are not a code of 600 numbers. {used['report A']:.0f} of them are in use (KL above 0.01 nats), of "
-        f"our 40 {used['ours']:.0f}. The others are N(0, 1) whatever the digit, and the decoder has learned not to listen.",
+        f"A KL divergence is never negative. Ours is {term['report A'][1]:.1f} nats; the report prints its term with the "
+        "other sign, −½Σ(1 + ln σ² − μ² − σ²) without the first minus. What is minimised is reconstruction + KL; a loss that "
+        "falls below 0 because of a KL rewards codes that tell everything.",
+        "Sum or mean is not a matter of taste. The KL is a sum over latents, so the reconstruction must be a sum over pixels: "
+        f"{term['report A'][0]:.0f} nats. As a mean over 784 pixels it is {term['report A'][0] / 784:.2f}, and the KL "
+        "outweighs it: the encoder is told to say nothing, and every sample is the same grey blot.",
+        f"Six hundred latents are not a code of 600 numbers. {used['report A']:.0f} of them are in use (KL above 0.01 nats), "
+        f"of our 40 {used['ours']:.0f}. The others are N(0, 1) whatever the digit, and the decoder does not listen to them.",
         f"Batches of {report['batch']} make {steps['report A']:,} steps of {report['epochs']} epochs; batches of 100 make "
         f"{steps['ours']:,} of 40. The bounds: {bound['report A']:.1f} and {bound['ours']:.1f} nats.",
     ]
@@ -179,8 +179,8 @@ def draw_terms(card, found):
     axes[2].set_ylim(max(axes[2].get_ylim()[0], -220), None)
     axes[0].set_ylim(None, min(axes[0].get_ylim()[1], 220))
     axes[0].legend()
-    card.add_figure(fig, "terms", "The two terms, and the bound, on 2,000 test digits (all, if there are less): a line for each "
-                    "run. Dots: the tighter bound by importance weighting, on all test digits. Dotted: our aim.")
+    card.add_figure(fig, "terms", "The two terms, and the bound, on 2,000 test digits (all, if there are less): a line for "
+                    "each run. Dots: the tighter bound by importance weighting, on all test digits. Dotted: our aim.")
 
 
 def draw_pictures(card, found):
@@ -192,8 +192,9 @@ def draw_pictures(card, found):
         for ax, x, title in zip(row, pictures, ("test digits, and back from their codes", "samples", "between two digits")):
             show(ax, in_rows(x.reshape(-1, 28, 28), 10))
             ax.set_title(f"{name}: {title}", loc="center", fontsize=9)
-    card.add_figure(fig, "pictures", "Left: bits of ten test digits, and the probabilities that come back from their mean codes. "
-                    "Middle: from codes drawn from N(0, I). Right: on straight lines between codes of test digits. First runs.")
+    card.add_figure(fig, "pictures", "Left: bits of ten test digits, and the probabilities that come back from their mean "
+                    "codes. Middle: from codes drawn from N(0, I). Right: on straight lines between codes of test digits. "
+                    "First runs.")
 
 
 def draw_latents(card, found):
@@ -218,5 +219,5 @@ def draw_map(card, of):
     points = axes[1].scatter(*of["mu"].T, c=of["y"], cmap="tab10", vmin=-0.5, vmax=9.5, s=5)
     fig.colorbar(points, ax=axes[1], ticks=range(10), label="digit")
     axes[1].set(xlabel="first latent", ylabel="second latent", aspect="equal")
-    card.add_figure(fig, "map", "Two latents. Left: what the decoder makes of codes, spaced so that each picture stands for the "
-                    "same probability. Right: the mean codes of up to 3,000 test digits.")
+    card.add_figure(fig, "map", "Two latents. Left: what the decoder makes of codes, spaced so that each picture stands for "
+                    "the same probability. Right: the mean codes of up to 3,000 test digits.")
