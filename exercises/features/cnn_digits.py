@@ -240,6 +240,6 @@ def draw_curves(card, curves, config):
     axes[0].axhline(82.32, color="k", ls=":", lw=1.2)
     axes[0].set(ylabel="test accuracy (%)", xlabel="iterations", ylim=(0, 101))
     axes[1].set(ylabel="training loss (nats)", xlabel="iterations", yscale="log")
-    axes[0].legend(loc="center right")
+    axes[0].legend(loc="center right", bbox_to_anchor=(1, 0.64))
     card.add_figure(fig, "report_b", f"Report B's network on printed digits, drawn by the exercise: {config.runs} runs of "
                     "each variant. Dotted: the report's 82.32 %.")
