@@ -82,7 +82,7 @@ def learn_stack(setting: dict, rng: np.random.Generator) -> dict:
         layer.load_state_dict(state)
         z, z_test = encode(z, state), encode(z_test, state)
         softmax = learn_softmax(z, data.y_train)
-        greedy.append(score(logits(softmax, z_test.astype(float)), data.y_test)[1])
+        greedy.append(score(logits(softmax, z_test), data.y_test)[1])
         explained.append(part)
     filters = model[1].weight.numpy().copy()
     linears(model)[-1].load_state_dict({name: value.astype(np.float32) for name, value in softmax.state_dict().items()})
