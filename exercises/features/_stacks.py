@@ -60,7 +60,7 @@ def encode(x, layer) -> np.ndarray:
 def learn_softmax(z, y) -> nn.Linear:
     """A softmax on codes z (N, q), by L-BFGS in float64: where codes hardly differ, weights must be large."""
     model = nn.Linear(z.shape[1], 10, rng=0)
-    tn.fit(model, z.astype(float), y, loss=nn.CrossEntropyLoss(), optimizer=optim.LBFGS(model.parameters()), epochs=400,
+    tn.fit(model, z, y, loss=nn.CrossEntropyLoss(), optimizer=optim.LBFGS(model.parameters()), epochs=400,
            progress=False)
     return model
 

@@ -66,7 +66,7 @@ class StackedConfig(Config):
     updates: int = 3000
 
 
-CONFIG = StackedConfig(takes="27 min")
+CONFIG = StackedConfig(takes="40 min")
 QUICK = StackedConfig(takes="15 s", quick=True, fonts=800, fonts_test=300, layer_epochs=8, tune_epochs=8, runs=1,
                       cg_epochs=20, baselines=1, images=1000, validation=200, test=300, widths=(50, 50),
                       mnist_epochs=(8, 10), labels=(100,), updates=50)
@@ -82,7 +82,7 @@ def learn_stack(setting: dict, rng: np.random.Generator) -> dict:
         layer.load_state_dict(state)
         z, z_test = encode(z, state), encode(z_test, state)
         softmax = learn_softmax(z, data.y_train)
-        greedy.append(score(logits(softmax, z_test.astype(float)), data.y_test)[1])
+        greedy.append(score(logits(softmax, z_test), data.y_test)[1])
         explained.append(part)
     filters = model[1].weight.numpy().copy()
     linears(model)[-1].load_state_dict({name: value.astype(np.float32) for name, value in softmax.state_dict().items()})

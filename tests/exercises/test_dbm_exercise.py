@@ -3,24 +3,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from few_digits import few_digits
 
 from exercises.__main__ import run_one
-from exercises.generative import _boltzmann as shared
 from exercises.generative import dbm
-from exercises.generative._boltzmann import Questions, digits
+from exercises.generative._boltzmann import Questions
 from exercises.generative.dbm import CONFIG, QUICK, RANDOM, build, log_p, lost, parameters, responses, settings_of
 from tinynn.energy import DBM, RBM, log_partition
 
 TINY = Questions(chains=4, steps=(1, 2), pictures=6, removed=(0, 10, 20), starts=(0, 18), fill=2, answers=3)
 
 
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    monkeypatch.setattr(shared.data, "mnist", few_digits)
-    digits.cache_clear()
-    yield
-    digits.cache_clear()
+pytestmark = pytest.mark.usefixtures("few_mnist")
 
 
 def states(n):

@@ -37,7 +37,8 @@ def test_the_configuration_is_the_report_s():
 
 
 def test_a_tiny_run_gives_every_row(tmp_path):
-    config = replace(laser_mlp.QUICK, jobs=1, out=tmp_path, hidden=(5,), lags=(5,), epochs=3, br_epochs=3, networks=2, runs=2)
+    config = replace(laser_mlp.QUICK, jobs=1, out=tmp_path, hidden=(5,), lags=(5,), epochs=3, one_epochs=2, br_epochs=3,
+                     networks=2, runs=2)
     card = run_one(laser_mlp, config)
     card.save(tmp_path)
     assert {path.name for path in (tmp_path / card.name).iterdir()} == {"card.json", *(f.file for f in card.figures)}
@@ -47,9 +48,10 @@ def test_a_tiny_run_gives_every_row(tmp_path):
         assert row.n == 2 and 0 < row.median < 100
     assert rows["MSE ÷ σ², LM: 5 units × lag 5"].n == 2
     assert rows["MSE ÷ σ², LM, clipped: best network of the table, in hindsight"].report == 0.197
+    assert rows[f"NMSE, BR: each network that “{laser_mlp.APART}” combines, on its own"].n == 4
     for name in (laser_mlp.SELECTED, laser_mlp.RECENT):
         assert rows[f"NMSE, BR: {name} ÷ the best in hindsight"].min >= 1       # of the same networks
-    assert len(card.figures) == 4 and len(card.pitfalls) == 5
+    assert len(card.figures) == 4 and len(card.pitfalls) == 6
 
 
 def test_held_out_values_do_not_teach():

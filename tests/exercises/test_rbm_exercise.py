@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from few_digits import few_digits
 
 from exercises.__main__ import run_one
 from exercises.generative import _boltzmann as shared
@@ -17,12 +16,7 @@ FEW = 40, 20
 TINY = Questions(chains=4, steps=(1, 2), pictures=6, removed=(0, 10, 20), starts=(0, 18), fill=2, answers=3)
 
 
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    monkeypatch.setattr(shared.data, "mnist", few_digits)
-    digits.cache_clear()
-    yield
-    digits.cache_clear()
+pytestmark = pytest.mark.usefixtures("few_mnist")
 
 
 class Greyer:

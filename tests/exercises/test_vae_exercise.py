@@ -7,18 +7,9 @@ from few_digits import few_digits
 
 import tinynn as tn
 from exercises.__main__ import run_one
-from exercises.generative import _boltzmann, vae
+from exercises.generative import vae
 from exercises.generative.vae import CONFIG, NETWORKS, QUICK, Drawn, build, loss, quantiles
 from tinynn import nn
-
-
-@pytest.fixture
-def few(monkeypatch):
-    monkeypatch.setattr(_boltzmann.data, "mnist", few_digits)
-    monkeypatch.setattr(vae, "mnist", few_digits)
-    _boltzmann.digits.cache_clear()
-    yield
-    _boltzmann.digits.cache_clear()
 
 
 def test_the_configuration_is_the_report_s():
@@ -49,7 +40,8 @@ def test_quantiles_are_equally_likely():
     np.testing.assert_allclose(norm.cdf(quantiles(4)), [1 / 8, 3 / 8, 5 / 8, 7 / 8])
 
 
-def test_a_tiny_run_has_every_row(tmp_path, few):
+def test_a_tiny_run_has_every_row(tmp_path, monkeypatch, few_mnist):
+    monkeypatch.setattr(vae, "mnist", few_digits)
     card = run_one(vae, replace(QUICK, images=40, test=20, epochs=2, batch=20, draws=3, jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
     assert rows["bound on ln p of test digits, 3 draws, ours (“report”: our aim)"].report == -100

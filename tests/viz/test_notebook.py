@@ -1,9 +1,13 @@
 """How Tensors and Modules show themselves in a notebook: what matters, shortened, as valid HTML."""
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+import pytest
 
 import tinynn as tn
+import tinynn.viz  # noqa: F401  (in a notebook, tinynn does that itself)
 from tinynn import nn
 
 
@@ -38,3 +42,9 @@ def test_a_tied_parameter_counts_once():
     other.weight = one.weight
     cells = texts(nn.Sequential(one, other)._repr_html_())
     assert cells[1].startswith("4 parameters") and cells[-1] == "0" and cells.count("4") == 1
+
+
+@pytest.mark.parametrize("before, there", [("sys.modules['IPython'] = sys", "True"), ("", "False")])
+def test_tables_are_there_in_a_notebook_and_cost_nothing_elsewhere(before, there):
+    code = f"import sys; {before or 'pass'}; import tinynn; print(hasattr(tinynn.Tensor, '_repr_html_'))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == there

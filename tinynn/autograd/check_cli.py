@@ -70,6 +70,7 @@ SUBJECTS = {1: "the gradient is", 2: "the gradient of the gradient is"}
 
 
 def explain(op: Op, order: int, wrong: Wrong) -> str:
+    """What is wrong, in words, and the smallest counterexample."""
     lines = [f"{op.name}: WRONG" + (", at second order only" if order == 2 else ""), "",
              textwrap.fill(wrong.problem, 100, break_long_words=False), "", "The smallest counterexample found:"]
     for name, a in zip(op.names, wrong.arrays):
@@ -103,6 +104,7 @@ def load(target: str) -> Op:
 
 
 def checkable(op, name, path, module) -> Op:
+    """op, if it is an Op that can be checked; raises NotAnOp, which says what there is instead."""
     if op is None:
         ops = [n for n, value in vars(module).items() if isinstance(value, Op)]
         raise NotAnOp(f"{path} has no {name}" + (f"; its ops are {', '.join(ops)}" if ops else ", and no op at all"))

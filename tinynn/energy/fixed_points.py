@@ -66,6 +66,7 @@ def unstable_directions(W) -> int:
 
 
 def check_size(b, units) -> int:
+    """How many units there are; raises ValueError if they are too many to enumerate."""
     if len(b) > LARGEST[units]:
         raise ValueError(f"fixed_points: the network has {len(b)} units; up to {LARGEST[units]} {units} units can be "
                          "enumerated. Recall from many random states finds the stable ones")

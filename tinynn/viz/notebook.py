@@ -1,4 +1,5 @@
-"""How Tensors and Modules show themselves in a notebook: importing this file gives them `_repr_html_`.
+"""How Tensors and Modules show themselves in a notebook: importing this file gives them `_repr_html_`. tinynn does so where
+IPython runs.
 
 It hangs the methods on from outside, as ops/operators.py does with the operators: the engine knows no HTML.
 """
