@@ -15,7 +15,7 @@ import numpy as np
 
 from exercises.features import cnn_digits
 from exercises.features._digits import score, split, train
-from tinynn import no_grad, optim
+from tinynn import nn, no_grad, optim
 from tinynn.train import sweep
 
 
@@ -32,9 +32,14 @@ def appoint(data, counts, epochs, seed, resume) -> tuple:
     """(the judge, its accuracy); trained once for a folder of jobs. counts: images to learn from, to validate, to test."""
     setting = {"data": data, "counts": counts, "epochs": epochs}
     result, = sweep(learn, [setting], 1, seed, progress=False, resume=resume)[0]["results"]
+    return restore(result["state"]), result["accuracy"]
+
+
+def restore(state) -> nn.Sequential:
+    """The judge with these weights."""
     model = cnn_digits.build("report A, tuned", np.random.default_rng(0))
-    model.load_state_dict(result["state"])
-    return model, result["accuracy"]
+    model.load_state_dict(state)
+    return model
 
 
 def read(model, x, size=500) -> tuple:
@@ -47,6 +52,12 @@ def read(model, x, size=500) -> tuple:
             features.append(z.numpy())
             outputs.append(model[-1](z).numpy())                                            # (n, 192) -> (n, 10)
     return np.concatenate(outputs), np.concatenate(features)
+
+
+def assess(outputs, features, real) -> dict:
+    """What there is to say of made pictures, from their logits (M, 10) and features (M, d), beside real ones' (N, d)."""
+    precision, recall = precision_recall(real, features)
+    return {"shares": shares(outputs), "Fréchet distance": frechet(real, features), "precision": precision, "recall": recall}
 
 
 def shares(outputs) -> np.ndarray:

@@ -25,7 +25,7 @@ from tinynn.data import mnist
 from tinynn.train import GAN, SATURATING_GAN, fit_adversarial, generate, grid, sweep
 from tinynn.viz.style import COLOURS
 
-LN2 = float(np.log(2))
+LATENT, LN2 = 20, float(np.log(2))
 REPORT = {1: (.829, .698), 2: (.956, .686), 10: (1.36, .571), 20: (1.99, .429), 30: (2.22, .396), 50: (2.86, .300),
           70: (3.08, .253)}                                                     # after so many epochs: losses of G and of D
 REPORT_S, STRONG, SATURATING = "20 numbers of noise", "strong discriminator", "strong, saturating loss"
@@ -54,20 +54,19 @@ QUICK = GanConfig(takes="15 s", quick=True, images=1500, epochs=8, other_epochs=
                   judge_images=1500, judge_epochs=3)
 
 
-def build(latent=20, rng=None) -> tuple:
+def build(latent=LATENT, dropout=0.3, rng=None) -> tuple:
     """(generator z (N, latent) -> pixels (N, 784) in [0, 1], discriminator pixels -> logits (N, 1)), in float32."""
-    generator = nn.Sequential(nn.Linear(latent, 256, rng=rng), nn.LeakyReLU(0.2), nn.Linear(256, 512, rng=rng),
-                              nn.LeakyReLU(0.2), nn.Linear(512, 784, rng=rng), nn.Sigmoid())
-    discriminator = nn.Sequential(nn.Linear(784, 512, rng=rng), nn.LeakyReLU(0.2), nn.Dropout(0.3, rng=rng),
-                                  nn.Linear(512, 256, rng=rng), nn.LeakyReLU(0.2), nn.Dropout(0.3, rng=rng),
+    generator = nn.Sequential(nn.Linear(latent, 256, rng=rng), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
+                              nn.Linear(256, 784, rng=rng), nn.Sigmoid())
+    discriminator = nn.Sequential(nn.Linear(784, 256, rng=rng), nn.LeakyReLU(0.2), nn.Dropout(dropout, rng=rng),
                                   nn.Linear(256, 1, rng=rng))
     return generator.astype(np.float32), discriminator.astype(np.float32)
 
 
 def learn(setting: dict, rng: np.random.Generator) -> dict:
     """Train one pair; its losses, what it makes of the same noise after every epoch, and many samples at the end."""
-    how = {"latent": 20, "n_critic": 1, "game": GAN} | VARIANTS[setting["variant"]]
-    generator, discriminator = build(how["latent"], rng)
+    how = {"latent": LATENT, "n_critic": 1, "game": GAN} | VARIANTS[setting["variant"]]
+    generator, discriminator = build(how["latent"], rng=rng)
     adam = {player: optim.Adam(model.parameters(), lr=setting["rate"])
             for player, model in (("generator_optimizer", generator), ("critic_optimizer", discriminator))}
     history = fit_adversarial(generator, discriminator, setting["x"], **how, **adam, epochs=setting["epochs"],
@@ -93,9 +92,9 @@ def run(config: GanConfig) -> Card:
     reader, accuracy = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
     real = judge.read(reader, data.x_test[:config.made])
     halves = [judge.read(reader, part)[1] for part in np.array_split(data.x_train[-2 * config.made:], 2)]
-    verdicts = {name: [assess(judge.read(reader, result["made"]), real[1]) for result in results]
+    verdicts = {name: [judge.assess(*judge.read(reader, result["made"]), real[1]) for result in results]
                 for name, results in found.items()}
-    add_rows(card, found, verdicts, accuracy, assess((real[0], halves[0]), halves[1]), config)
+    add_rows(card, found, verdicts, accuracy, judge.assess(real[0], halves[0], halves[1]), config)
     add_pitfalls(card, found, verdicts, config)
     draw_losses(card, found[REPORT_S], config)
     draw_samples(card, found[REPORT_S][0]["through"], config)
@@ -105,15 +104,6 @@ def run(config: GanConfig) -> Card:
     animate(card, found[REPORT_S][0]["through"])
     shutil.rmtree(folder)
     return card
-
-
-def assess(read, real) -> dict:
-    """What the judge says of made pictures, from their (logits, features), beside features of real ones."""
-    outputs, features = read
-    p = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    precision, recall = judge.precision_recall(real, features)
-    return {"shares": judge.shares(outputs), "sure": float((p.max(axis=1) / p.sum(axis=1)).mean()),
-            "Fréchet distance": judge.frechet(real, features), "precision": precision, "recall": recall}
 
 
 def add_rows(card, found, verdicts, accuracy, ceiling, config):

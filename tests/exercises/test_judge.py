@@ -55,3 +55,11 @@ def test_the_judge_is_trained_once(tmp_path, monkeypatch):
     assert outputs.shape == (20, 10) and features.shape == (20, 192)
     np.testing.assert_array_equal(judge.read(again, data.x_test.reshape(20, 784), size=7)[0].argmax(axis=1),
                                   outputs.argmax(axis=1))
+
+
+def test_assessment_of_pictures_that_are_the_real_ones():
+    rng = np.random.default_rng(0)
+    features, outputs = rng.standard_normal((50, 3)), 20 * np.eye(10)[np.arange(50) % 10]
+    of = judge.assess(outputs, features, features)
+    assert of["precision"] == of["recall"] == 1 and of["Fréchet distance"] == pytest.approx(0, abs=1e-9)
+    assert of["shares"].min() == of["shares"].max() == 0.1

@@ -1,0 +1,217 @@
+"""Five ways to make digits, measured beside each other: what the reports' tables of tick marks leave out.
+
+Reports A (tables 4.2–4.4) and B compare Boltzmann machines, GANs, Wasserstein GANs and autoencoders by ticks: "good samples",
+"stable", "has a likelihood". Here all learn from the same digits, and all is measured: seconds to learn and to make a thousand
+pictures; the Fréchet distance, precision and recall of 5,000 pictures in the features of a classifier (_judge.py); the least
+frequent of the ten digits; and ln p of test digits where there is such a thing: for the restricted Boltzmann machine (RBM) by
+annealed importance sampling (AIS), as a lower bound for the deep one (DBM) and the variational autoencoder (VAE).
+
+Nothing is good or bad by itself. So there are pictures besides that took no learning to speak of: other real digits, which is
+as good as it gets; draws from a Gaussian of the training digits' mean and covariance; and one of their pixels by themselves.
+The networks and how they learn are those of the exercises rbm, dbm, gan, wgan and vae, with fewer epochs.
+
+Change first: `made`, to 500: which of the numbers change, and which way? The test that guards the measures:
+tests/exercises/test_judge.py::test_precision_and_recall_of_three_makers
+"""
+import shutil
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+import tinynn as tn
+from exercises.card import Card, Config
+from exercises.features._images import in_rows, show
+from exercises.generative import _judge as judge
+from exercises.generative import gan, vae, wgan
+from exercises.generative._boltzmann import digits, estimate
+from tinynn import optim
+from tinynn.data import mnist
+from tinynn.energy import DBM, RBM
+from tinynn.nn.variational import importance_bound
+from tinynn.optim import schedules
+from tinynn.train import generate, sweep
+from tinynn.viz.style import COLOURS
+
+MODELS = ("RBM", "DBM", "GAN", "WGAN", "VAE")
+REAL, GAUSSIAN, PIXELS = BESIDE = ("other real digits", "a Gaussian", "pixels by themselves")
+KIND = {"RBM": "ln p of test digits", "DBM": "bound on ln p of test digits", "VAE": "bound on ln p of test digits"}
+COLOUR = dict(zip((*MODELS, *BESIDE), (*COLOURS[:5], "#000000", "#777777", "#bbbbbb")))
+
+
+@dataclass(frozen=True)
+class ComparisonConfig(Config):
+    """images, test: digits to learn from and to test by. epochs: of RBM, DBM (each layer, then both), GAN, WGAN (its critic's)
+    and VAE; batch: of the Boltzmann machines and the VAE. hidden: units of the RBM, and of the DBM's layers. steps: of Gibbs
+    sampling, from what the visible biases alone give. temperatures: of AIS; draws: of z for the VAE's bound. made: pictures to be judged."""
+    images: int = 60000
+    test: int = 10000
+    epochs: tuple = (20, 10, 40, 40, 20)
+    batch: int = 100
+    hidden: tuple = (500, (200, 200))
+    steps: int = 1000
+    temperatures: int = 10000
+    draws: int = 200
+    made: int = 5000
+    judge_images: int = 55000
+    judge_epochs: int = 3
+    runs: int = 2
+
+
+CONFIG = ComparisonConfig(takes="25 min")
+QUICK = ComparisonConfig(takes="15 s", quick=True, images=1500, test=300, epochs=(5, 3, 6, 5, 8), batch=20, hidden=(60, (40, 40)),
+                         steps=50, temperatures=200, draws=20, made=300, judge_images=1500, judge_epochs=3, runs=1)
+
+
+def build(name="VAE", config=CONFIG, rng=None):
+    """The model of that name, as its own exercise has it: of a GAN and a WGAN, generator and critic."""
+    if name in ("RBM", "DBM"):
+        return RBM(784, config.hidden[0], rng) if name == "RBM" else DBM(784, *config.hidden[1], rng)
+    return vae.build(rng=rng) if name == "VAE" else gan.build(dropout=0.3 if name == "GAN" else 0.0, rng=rng)
+
+
+def learn(setting: dict, rng: np.random.Generator) -> dict:
+    """Train one model: seconds, pictures (made, 784) of probabilities or grey, and how long those took, ln p of test digits."""
+    name, config = setting["name"], setting["config"]
+    counts = config.images, config.test
+    x, *_, drawn = digits(*counts)
+    model, epochs = build(name, config, rng), dict(zip(MODELS, config.epochs))[name]
+    start, log_p = time.perf_counter(), None
+    if name in ("RBM", "DBM"):
+        how = {"batch_size": config.batch, "binarise": True, "progress": False}
+        falling = schedules.cosine(0.05, epochs)
+        if name == "DBM":
+            model.pretrain(x, epochs, falling, **how)
+            model.fit(x, epochs, schedules.cosine(0.03, epochs), **how)
+        else:
+            model.fit(x, epochs, falling, persistent=True, **how)
+    elif name == "VAE":
+        adam = optim.Adam(model.parameters(), lr=schedules.cosine(1e-3, epochs))
+        tn.fit(vae.Drawn(model, rng), x, x, loss=vae.loss, optimizer=adam, epochs=epochs, batch_size=config.batch, rng=rng,
+               progress=False)
+    else:
+        kind = wgan.PLAIN if name == "GAN" else wgan.PENALISED
+        wgan.play(kind, *model, x, wgan.GAMES[kind]["rate"], epochs, latent=gan.LATENT,
+                  batch_size=wgan.CONFIG.batch, samples=1, rng=rng)
+    seconds = time.perf_counter() - start
+    if name in ("RBM", "DBM"):
+        z = estimate(model, counts, config.temperatures, rng)
+        log_p = (model.log_likelihood if name == "RBM" else model.lower_bound)(drawn, z.log_z).mean()
+    elif name == "VAE":
+        with tn.no_grad():
+            log_p = np.mean([importance_bound(model, drawn[i:i + 100], config.draws, rng=rng).numpy().mean()
+                             for i in range(0, len(drawn), 100)])
+    start = time.perf_counter()
+    pictures = sample(name, model, config, rng)
+    return {"seconds": seconds, "log_p": log_p, "pictures": pictures,
+            "sampling": 1000 * (time.perf_counter() - start) / len(pictures)}
+
+
+def sample(name, model, config, rng) -> np.ndarray:
+    """`made` pictures (made, 784): grey from a GAN; from the others the probabilities of ink, as bits are rougher than digits."""
+    if name in ("GAN", "WGAN"):
+        return generate(model[0], rng.standard_normal((config.made, gan.LATENT), np.float32))
+    if name == "VAE":
+        z = rng.standard_normal((config.made, 40), np.float32)
+        with tn.no_grad():
+            return np.concatenate([tn.sigmoid(model.decoder(part)).numpy() for part in np.array_split(z, 10)])
+    nothing = np.zeros((config.made, 784), np.float32)
+    return model.reconstruct(nothing, np.zeros(784, bool), config.steps)
+
+
+def besides(data, config, rng) -> dict:
+    """{name: pictures (made, 784)} that no model made: real training digits, draws from a Gaussian, and from each pixel."""
+    x = data.x_train.reshape(-1, 784)
+    mean, cov = x.mean(axis=0), np.cov(x, rowvar=False)
+    return {REAL: x[-config.made:],
+            GAUSSIAN: rng.multivariate_normal(mean, cov, config.made, method="eigh").clip(0, 1).astype(np.float32),
+            PIXELS: np.stack([rng.permutation(column) for column in x[:config.made].T], axis=1)}
+
+
+def run(config: ComparisonConfig) -> Card:
+    card = Card.begin(__name__, config)
+    data, folder = card.use(mnist()), config.out / card.name / "jobs"                   # an interrupted run goes on from there
+    rows = sweep(learn, [{"name": name, "config": config} for name in MODELS], config.runs, config.seed, config.jobs, config.dask,
+                 resume=folder)
+    found = {row["name"]: row["results"] for row in rows}
+    reader, _ = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
+    real = judge.read(reader, data.x_test[:config.made])[1]
+    rng = np.random.default_rng(config.seed)
+    pictures = {name: [of["pictures"] for of in results] for name, results in found.items()}
+    pictures |= {name: [x] for name, x in besides(data, config, rng).items()}
+    verdicts = {name: [judge.assess(*judge.read(reader, x), real) for x in of] for name, of in pictures.items()}
+    bits = {name: [judge.assess(*judge.read(reader, np.float32(rng.random(x.shape) < x)), real) for x in pictures[name]]
+            for name in ("RBM", "VAE")}
+    add_rows(card, found, verdicts, bits)
+    add_pitfalls(card, found, verdicts, bits)
+    draw_samples(card, pictures)
+    draw_measures(card, found, verdicts, config)
+    shutil.rmtree(folder)
+    return card
+
+
+def add_rows(card, found, verdicts, bits):
+    for name, of in verdicts.items():
+        for what, better in (("Fréchet distance", "lower"), ("precision", "higher"), ("recall", "higher")):
+            card.add_row(f"{what}, {name}", [one[what] for one in of], better=better)
+        card.add_row(f"least frequent digit, {name}", [100 * one["shares"].min() for one in of], unit="%", better="higher")
+        if name in found:
+            if name in KIND:
+                card.add_row(f"{KIND[name]}, {name}", [one["log_p"] for one in found[name]], unit="nats", better="higher")
+            card.add_row(f"time to learn, {name}", [one["seconds"] for one in found[name]], unit="s")
+            card.add_row(f"time for 1,000 pictures, {name}", [one["sampling"] for one in found[name]], unit="s")
+    for name, of in bits.items():
+        card.add_row(f"Fréchet distance, {name}, pixels drawn", [one["Fréchet distance"] for one in of])
+
+
+def add_pitfalls(card, found, verdicts, bits):
+    middle = {what: {name: np.median([one[what] for one in of]) for name, of in verdicts.items()}
+              for what in ("Fréchet distance", "precision", "recall")}
+    far, good, whole = middle.values()
+    drawn = {name: np.median([one["Fréchet distance"] for one in of]) for name, of in bits.items()}
+    near = {name: np.median([one["log_p"] for one in found[name]]) for name in KIND}
+    best = max(KIND, key=near.get)
+    first = min(MODELS, key=far.get)
+    slow = max(MODELS, key=lambda name: np.median([one["sampling"] for one in found[name]]))
+    card.pitfalls += [
+        f"There is no best model. {best} has the highest (bound on) ln p, {near[best]:.1f} nats, and pictures at a Fréchet "
+        f"distance of {far[best]:.3g}; {first}'s are the nearest, {far[first]:.3g}"
+        + (", and of its ln p nothing is known." if first not in KIND else "."),
+        f"Precision and recall are two things: a model that makes a few good digits over and over has the first. {first} has "
+        f"{good[first]:.2f} and {whole[first]:.2f}; real digits beside real ones have {good[REAL]:.2f} and {whole[REAL]:.2f}, "
+        f"a Gaussian {good[GAUSSIAN]:.2f} and {whole[GAUSSIAN]:.2f}. Numbers without such neighbours say little.",
+        "What is looked at decides. Grey pictures of a VAE or an RBM are probabilities, means over many pictures. With pixels "
+        f"drawn from them the Fréchet distance is {drawn['VAE']:.3g} for the VAE (grey: {far['VAE']:.3g}) and "
+        f"{drawn['RBM']:.3g} for the RBM ({far['RBM']:.3g}), and bits are what their ln p is about.",
+        "Learning is one cost, making another. A thousand pictures took {} {:.2g} s, as its chains have to be run; the "
+        "GAN {:.2g} s.".format(slow, *(np.median([one["sampling"] for one in found[name]]) for name in (slow, "GAN"))),
+    ]
+
+
+def draw_samples(card, pictures):
+    import matplotlib.pyplot as plt
+    fig, axes = plt.subplots(2, 4, figsize=(11, 5.6))
+    for ax, (name, of) in zip(axes.ravel(), pictures.items()):
+        show(ax, in_rows(of[0][:36].reshape(-1, 28, 28), 6))
+        ax.set_title(name, loc="center")
+    card.add_figure(fig, "samples", "The first 36 pictures of each first run, not chosen. From RBM, DBM and VAE: probabilities.")
+
+
+def draw_measures(card, found, verdicts, config):
+    import matplotlib.pyplot as plt
+    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
+    for name, of in verdicts.items():
+        marker = "o" if name in found else "s"
+        left.plot([one["recall"] for one in of], [one["precision"] for one in of], marker, color=COLOUR[name], label=name)
+        if name in found:
+            right.plot([one["seconds"] for one in found[name]], [one["Fréchet distance"] for one in of], marker,
+                       color=COLOUR[name], label=name)
+        else:
+            right.axhline(of[0]["Fréchet distance"], color=COLOUR[name], ls=":", lw=1.2)
+            right.text(1, of[0]["Fréchet distance"], name, fontsize=8, ha="right", va="bottom", transform=right.get_yaxis_transform())
+    left.set(xlabel="recall: the share of real digits that lie among the made ones",
+             ylabel="precision: of the made ones, among the real", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    left.legend(fontsize=8)
+    right.set(xscale="log", yscale="log", xlabel="time to learn (s)", ylabel="Fréchet distance")
+    card.add_figure(fig, "measures", f"{config.made:,} pictures of each of {config.runs} runs, in the features of a classifier. "
+                    "Squares and dotted lines: pictures that no model made.")

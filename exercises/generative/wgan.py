@@ -1,0 +1,257 @@
+"""Wasserstein GANs: a critic that measures a distance, and what that is good for.
+
+A GAN's discriminator says "real" or "made"; where it is sure, it says nothing else. A Wasserstein GAN's critic D (Arjovsky et
+al. 2017) gives scores, and E D(x) − E D(G(z)), at its largest over all D whose slope is 1 at most, *is* the Wasserstein
+distance between data and samples: it shrinks as samples get better, and its slope does not fade. The slope is bounded by
+clipping the critic's weights, or by a penalty on the norm of its gradient, which has to be differentiated itself (Gulrajani et
+al. 2017). Report B (4.4) shows both ideas on MNIST.
+
+Here the same two networks play all three games, with as many steps of the generator: which critic's loss is smooth, and which
+tells how good the samples are? The latter needs a judge (_judge.py), who after each epoch measures the Fréchet distance of
+samples to test digits. Then two toys (_toys.py), where the truth is known and the distance to it exact.
+
+Change first: `clip`, from 0.01 to 0.1 and 0.001. Which is the slope that a critic of three layers can have at most then? The
+test that guards clipping: tests/train/test_adversarial.py::test_clipping_clips
+"""
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+
+from exercises.card import Card, Config
+from exercises.features._images import in_rows, show
+from exercises.generative import _judge as judge
+from exercises.generative import _toys as toys
+from exercises.generative.gan import LATENT, build
+from tinynn import optim
+from tinynn.data import mnist
+from tinynn.train import GAN, WGAN, fit_adversarial, generate, grid, sweep
+from tinynn.viz.style import COLOURS
+
+PLAIN, CLIPPED, PENALISED = "GAN", "WGAN, clipped", "WGAN, gradient penalty"
+GAMES = {                                                               # as in the papers; toys: rates for small networks
+    PLAIN: {"how": {"game": GAN, "n_critic": 1}, "optimizer": lambda p, rate: optim.Adam(p, lr=rate, betas=(0.5, 0.999)),
+            "rate": 2e-4, "toys": 1e-3},
+    CLIPPED: {"how": {"game": WGAN, "n_critic": 5, "clip": 0.01}, "optimizer": lambda p, rate: optim.RMSprop(p, lr=rate),
+              "rate": 5e-5, "toys": 5e-4},
+    PENALISED: {"how": {"game": WGAN, "n_critic": 5, "penalty": 10},
+                "optimizer": lambda p, rate: optim.Adam(p, lr=rate, betas=(0.0, 0.9)), "rate": 1e-4, "toys": 1e-3},
+}
+COLOUR = dict(zip(GAMES, COLOURS))
+
+
+@dataclass(frozen=True)
+class WganConfig(Config):
+    """images: to learn from; epochs: of the WGANs' critics, whose generators make a step in five (a GAN has a fifth of the
+    epochs, so as many of these); batch; runs: of each game; judged: samples after each epoch, beside as many test digits.
+    toy_epochs, toy_points, toy_batch: of the toys, likewise; judge_images, judge_epochs: of the network that reads digits."""
+    images: int = 60000
+    epochs: int = 40
+    batch: int = 128
+    runs: int = 3
+    judged: int = 2000
+    toy_points: int = 10240
+    toy_epochs: int = 250
+    toy_batch: int = 256
+    toy_clip: float = 0.1
+    judge_images: int = 55000
+    judge_epochs: int = 3
+
+
+CONFIG = WganConfig(takes="25 min")
+QUICK = WganConfig(takes="15 s", quick=True, images=1500, epochs=5, batch=50, runs=1, judged=300, toy_points=1024,
+                   toy_epochs=10, judge_images=1500, judge_epochs=3)
+
+
+def play(name, generator, critic, x, rate, epochs, **choices):
+    """Train two networks in one of the GAMES, for so many epochs of the critic."""
+    game = GAMES[name]
+    players = {"generator_optimizer": generator, "critic_optimizer": critic}
+    return fit_adversarial(generator, critic, x, epochs=epochs, progress=False,
+                           **{player: game["optimizer"](model.parameters(), rate) for player, model in players.items()},
+                           **game["how"] | choices)
+
+
+def epochs_of(setting) -> int:
+    """As many that the generator makes as many steps in every game: setting["epochs"] are those with five steps of a critic."""
+    return max(1, setting["epochs"] * GAMES[setting["name"]]["how"]["n_critic"] // 5)
+
+
+def learn(setting: dict, rng: np.random.Generator) -> dict:
+    """Play a game on MNIST: its losses, the Fréchet distance after each epoch, samples."""
+    generator, critic = build(dropout=0, rng=rng)
+    reader, distances = judge.restore(setting["judge"]), []
+    z = rng.standard_normal((setting["judged"], LATENT), np.float32)
+
+    def look(_):
+        distances.append(judge.frechet(setting["real"], judge.read(reader, generate(generator, z))[1]))
+    history = play(setting["name"], generator, critic, setting["x"], GAMES[setting["name"]]["rate"], epochs_of(setting),
+                   latent=LATENT, batch_size=setting["batch"], samples=30, rng=rng, callbacks=[look])
+    verdict = judge.assess(*judge.read(reader, generate(generator, z)), setting["real"])
+    every = GAMES[setting["name"]]["how"]["n_critic"]
+    return {"loss": np.array(history.steps["critic_loss"])[every - 1::every], "mean": np.array(history.critic_loss),
+            "distances": np.array(distances), "seconds": history.seconds[-1], "made": history.samples[-1], **verdict}
+
+
+def learn_toy(setting: dict, rng: np.random.Generator) -> dict:
+    """Play a game on a toy: samples, their distance to the truth, and that of true samples."""
+    toy, name = setting["toy"], setting["name"]
+    generator, critic = toys.build(toy, rng)
+    choices = {"clip": setting["clip"]} if name == CLIPPED else {}
+    play(name, generator, critic, toys.draw(toy, setting["points"], rng), GAMES[name]["toys"], epochs_of(setting),
+         latent=toys.LATENT, batch_size=setting["batch"], samples=1, rng=rng, **choices)
+    x = toys.made(generator, 1000, rng)
+    result = {"x": x, "distance": toys.distance(toy, x, rng), "floor": toys.distance(toy, toys.draw(toy, 1000, rng), rng)}
+    return result | ({"reached": toys.reached(x)} if toy == toys.RING else {})
+
+
+def jitter(loss) -> float:
+    """How far the loss moves from one step to the next, as a share of its size: median |ΔL| ÷ median |L|, last half."""
+    late = np.asarray(loss)[len(loss) // 2:]
+    return float(np.median(np.abs(np.diff(late))) / np.median(np.abs(late)))
+
+
+def told(result) -> float:
+    """The rank correlation (Spearman's) between what the critic's mean loss says of each epoch's samples and their distance.
+
+    1: the loss tells which epoch's samples are better. A discriminator's loss *rises* as samples get better, too: they can
+    be told less easily; so does a critic's, which is minus a distance.
+    """
+    from scipy.stats import spearmanr
+    return float(spearmanr(-result["mean"], result["distances"])[0])
+
+
+def run(config: WganConfig) -> Card:
+    card = Card.begin(__name__, config)
+    data, folder = card.use(mnist()), config.out / card.name / "jobs"                   # an interrupted run goes on from there
+    how = config.seed, config.jobs, config.dask
+    reader, _ = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
+    real = judge.read(reader, data.x_test[:config.judged])[1]
+    rows = sweep(learn, grid(x=[data.x_train[:config.images].reshape(-1, 784)], name=list(GAMES), epochs=[config.epochs],
+                             batch=[config.batch], judged=[config.judged], real=[real], judge=[reader.state_dict()]),
+                 config.runs, *how, resume=folder)
+    found = {row["name"]: row["results"] for row in rows}
+    rows = sweep(learn_toy, grid(toy=[toys.LINE, toys.RING], name=list(GAMES), points=[config.toy_points],
+                                 epochs=[config.toy_epochs], batch=[config.toy_batch], clip=[config.toy_clip]),
+                 config.runs, *how, resume=folder)
+    toy = {(row["toy"], row["name"]): row["results"] for row in rows}
+    add_rows(card, found, toy)
+    add_pitfalls(card, found, toy)
+    draw_losses(card, found, config)
+    draw_told(card, found, config)
+    draw_samples(card, found)
+    draw_toys(card, toy, config)
+    shutil.rmtree(folder)
+    return card
+
+
+def add_rows(card, found, toy):
+    for name, results in found.items():
+        for what, values in (("how far the critic's loss jumps in a step, of its size", [jitter(of["loss"]) for of in results]),
+                             ("rank correlation of loss and Fréchet distance", [told(of) for of in results]),
+                             ("Fréchet distance at the end", [of["distances"][-1] for of in results]),
+                             ("precision", [of["precision"] for of in results]), ("recall", [of["recall"] for of in results]),
+                             ("least frequent digit, %", [100 * of["shares"].min() for of in results]),
+                             ("training time, s", [of["seconds"] for of in results])):
+            what, _, unit = what.partition(", ")
+            card.add_row(f"{what}, {name}", values, unit=unit)
+    for (kind, name), results in toy.items():
+        what = "W₁" if kind == toys.LINE else "W₂"
+        card.add_row(f"{what} to the truth, {kind}, {name}", [of["distance"] for of in results])
+        if kind == toys.RING:
+            card.add_row(f"modes reached of 8, {name}", [of["reached"][0] for of in results])
+            card.add_row(f"samples near a mode, {name}", [100 * of["reached"][1] for of in results], unit="%")
+    for kind, what in ((toys.LINE, "W₁"), (toys.RING, "W₂")):
+        floor = [of["floor"] for (one, _), results in toy.items() if one == kind for of in results]
+        card.add_row(f"{what} to the truth, {kind}, as many true samples", floor)
+
+
+def add_pitfalls(card, found, toy):
+    middle = {what: {name: np.median([measure(of) for of in results]) for name, results in found.items()}
+              for what, measure in (("jitter", lambda of: jitter(of["loss"])), ("told", told),
+                                    ("end", lambda of: of["distances"][-1]), ("seconds", lambda of: of["seconds"]))}
+    of_ring = {name: [of["reached"] for of in toy[toys.RING, name]] for name in GAMES}
+    least = {name: min(modes for modes, _ in values) for name, values in of_ring.items()}
+    near = {name: 100 * np.median([share for _, share in values]) for name, values in of_ring.items()}
+
+    def each(values, form):
+        return ", ".join(f"{name} {format(value, form)}" for name, value in values.items())
+    card.pitfalls += [
+        "“More stable” is to be measured. From one step to the next the critic's loss jumps by this share of its size: "
+        f"{each(middle['jitter'], '.2g')}. Whether it tells how good samples are is another question: the rank correlation of "
+        f"its mean over an epoch with the Fréchet distance of that epoch's samples is {each(middle['told'], '.2f')}.",
+        f"A smooth loss is not a good sample. The Fréchet distances at the end are {each(middle['end'], '.3g')}, after as many "
+        f"steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often costs "
+        "five times as much.",
+        "Clipping bounds the slope, but nobody knows by what: with clipped weights the “distance” is one of its own units. "
+        "The penalty asks for a slope of 1 between samples and data, so its loss is in the units of the data.",
+        "Where the truth is known, look at it. Of the ring's eight modes, the fewest that a run reached are "
+        f"{each(least, 'd')}; of the samples, near a mode are {each(near, '.0f')} %.",
+    ]
+
+
+def draw_losses(card, found, config):
+    import matplotlib.pyplot as plt
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.6))
+    for ax, (name, results) in zip(axes, found.items()):
+        loss = results[0]["loss"]
+        wide = max(1, len(loss) // 50)
+        ax.plot(1 + np.arange(len(loss)), loss, color=COLOUR[name], lw=0.4, alpha=0.6)
+        mean = np.convolve(loss, np.ones(wide) / wide, mode="valid")
+        ax.plot(wide // 2 + 1 + np.arange(len(mean)), mean, color="black", lw=1.1)
+        low, high = np.quantile(loss[len(loss) // 50:], (0.002, 0.998))
+        ax.set(title=name, xlabel="steps of the generator", ylim=(low - 0.1 * (high - low), high + 0.1 * (high - low)))
+    axes[0].set_ylabel("loss of the discriminator (nats)")
+    axes[1].set_ylabel("loss of the critic: minus a distance")
+    card.add_figure(fig, "losses", "The critic's loss before each step of the generator, and its running mean over a fiftieth "
+                    "of all steps (black): the first run of each game. The first and the farthest values may lie outside.")
+
+
+def draw_told(card, found, config):
+    import matplotlib.pyplot as plt
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.6))
+    for name, results in found.items():
+        for i, of in enumerate(results):
+            per_epoch = len(of["loss"]) / len(of["distances"])
+            axes[0].plot(per_epoch * (1 + np.arange(len(of["distances"]))), of["distances"], ".-", ms=3, lw=1,
+                         color=COLOUR[name], label=None if i else name)
+    axes[0].set(xlabel="steps of the generator", ylabel="Fréchet distance of samples", yscale="log")
+    axes[0].legend()
+    for ax, names in zip(axes[1:], ([PLAIN], [CLIPPED, PENALISED])):
+        for name in names:
+            of = found[name][0]
+            size = np.abs(of["mean"])
+            ax.plot(size / size.max(), of["distances"], "o-", ms=3, lw=0.6, color=COLOUR[name], label=name)
+        ax.set(xlabel="|mean loss of an epoch|, of its largest", ylabel="Fréchet distance of samples", yscale="log")
+        ax.legend()
+    card.add_figure(fig, "told", f"Left: how good samples become, all {config.runs} runs. Middle, right: does the loss "
+                    "tell? A dot is an epoch of the first run; a loss that tells gives a rising line.")
+
+
+def draw_samples(card, found):
+    import matplotlib.pyplot as plt
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.4))
+    for ax, (name, results) in zip(axes, found.items()):
+        show(ax, in_rows(results[0]["made"].reshape(-1, 28, 28), 6))
+        ax.set_title(name, loc="center")
+    card.add_figure(fig, "samples", "Thirty samples after as many steps of the generator: the first run of each game.")
+
+
+def draw_toys(card, toy, config):
+    import matplotlib.pyplot as plt
+    fig, axes = plt.subplots(2, 3, figsize=(11, 6), height_ratios=(1, 1.7))
+    edges = np.linspace(-3.5, 3.5, 61)
+    x = np.linspace(-3.5, 3.5, 500)
+    truth = np.exp(-((x[:, None] - toys.ENDS) / toys.SPREAD) ** 2 / 2).mean(axis=1) / toys.SPREAD / np.sqrt(2 * np.pi)
+    for (line, ring), name in zip(axes.T, GAMES):
+        of_line, of_ring = toy[toys.LINE, name][0], toy[toys.RING, name][0]
+        line.hist(of_line["x"][:, 0], edges, density=True, color=COLOUR[name], alpha=0.6)
+        line.plot(x, truth, "k", lw=1)
+        line.set(title=name, xlabel="x", ylim=(0, 1.7), ylabel="density")
+        ring.plot(*of_ring["x"].T, ".", color=COLOUR[name], ms=2)
+        ring.plot(*toys.CENTRES.T, "k+", ms=7)
+        ring.set(xlabel="x₁", ylabel="x₂", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+        line.text(0.5, 0.95, f"W₁ = {of_line['distance']:.2f}", transform=line.transAxes, ha="center", va="top")
+        ring.text(0.5, 0.5, f"W₂ = {of_ring['distance']:.2f}", transform=ring.transAxes, ha="center", va="center")
+    card.add_figure(fig, "toys", "1,000 samples of each first run, beside the truth (black: its density, the centres of its "
+                    "eight Gaussians), and their exact distance from it.")

@@ -1,0 +1,94 @@
+"""wgan: the papers' configurations; what is measured; the toys' truths; a tiny run's rows."""
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from few_digits import few_digits
+from scipy import stats
+
+from exercises.__main__ import run_one
+from exercises.generative import _toys as toys
+from exercises.generative import wgan
+from exercises.generative.wgan import CLIPPED, GAMES, PENALISED, PLAIN, QUICK, jitter, learn_toy, play, told
+from tinynn import nn, optim
+from tinynn.train import GAN, WGAN
+
+TOY = {"toy": toys.RING, "name": PENALISED, "points": 64, "epochs": 5, "batch": 32, "clip": 0.1}
+
+
+def test_the_configurations_are_the_papers():
+    clipped, penalised = GAMES[CLIPPED], GAMES[PENALISED]
+    assert clipped["how"] == {"game": WGAN, "n_critic": 5, "clip": 0.01} and clipped["rate"] == 5e-5
+    assert penalised["how"] == {"game": WGAN, "n_critic": 5, "penalty": 10} and penalised["rate"] == 1e-4
+    parameters = nn.Linear(1, 1).parameters()
+    assert isinstance(clipped["optimizer"](parameters, 1e-3), optim.RMSprop)
+    adam = penalised["optimizer"](parameters, 1e-3)
+    assert isinstance(adam, optim.Adam) and (adam.beta1, adam.beta2) == (0, 0.9)
+    assert GAMES[PLAIN]["how"] == {"game": GAN, "n_critic": 1}
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_every_generator_makes_as_many_steps(name):
+    rng = np.random.default_rng(0)
+    generator, critic = toys.build(toys.RING, rng)
+    x = toys.draw(toys.RING, 40, rng)
+    history = play(name, generator, critic, x, 1e-3, wgan.epochs_of({"name": name, "epochs": 10}), latent=toys.LATENT, batch_size=4, samples=1, rng=rng)
+    assert len(history.steps["generator_loss"]) == 20                   # 10 epochs · 10 batches ÷ 5
+
+
+def test_jitter():
+    assert jitter(np.full(10, -3.0)) == 0
+    assert jitter([9, 9, 9, 9, 1, 2, 1, 2]) == jitter([-9, 9, -9, 9, -1, -2, -1, -2]) == pytest.approx(1 / 1.5)
+
+
+def test_told():
+    distances = np.array([9.0, 4, 5, 1])
+    assert told({"mean": -distances**3, "distances": distances}) == pytest.approx(1)
+    assert told({"mean": distances, "distances": distances}) == pytest.approx(-1)
+
+
+def test_the_truth_of_the_line():
+    q = toys.quantiles(1000)
+    for end in toys.ENDS:                                               # SciPy's normal distribution
+        half = q[q * end > 0]
+        np.testing.assert_allclose(half, stats.norm(end, toys.SPREAD).ppf((np.arange(500) + 0.5) / 500), atol=2e-3)
+    rng = np.random.default_rng(0)
+    x = toys.draw(toys.LINE, 1000, rng)
+    assert x.shape == (1000, 1) and x.dtype == np.float32
+    assert toys.distance(toys.LINE, toys.quantiles(1000)[:, None] + 0.25, rng) == pytest.approx(0.25, abs=1e-9)
+    assert toys.distance(toys.LINE, x, rng) < 0.2 < toys.distance(toys.LINE, x + 0.5, rng)
+
+
+def test_the_truth_of_the_ring():
+    rng = np.random.default_rng(0)
+    x = toys.draw(toys.RING, 800, rng)
+    modes, near = toys.reached(x)
+    assert modes == 8 and near == pytest.approx(0.989, abs=0.015)       # 1 − exp(−3²/2)
+    assert toys.reached(toys.CENTRES[:3].repeat(100, axis=0)) == (3, 1.0)
+    assert toys.reached(np.zeros((50, 2))) == (0, 0.0)
+    # One centre alone: an eighth of the way nowhere, the others' distances from it.
+    one = np.full((800, 2), toys.CENTRES[0])
+    expected = np.sqrt((np.sum((toys.CENTRES - toys.CENTRES[0])**2, axis=1)).mean() + 2 * toys.WIDTH**2)
+    assert toys.distance(toys.RING, one, rng) == pytest.approx(expected, rel=0.05)
+    assert toys.distance(toys.RING, x, rng) < 0.5
+
+
+def test_a_toy_s_result():
+    result, again = (learn_toy(TOY, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(result["x"], again["x"])
+    assert result["x"].shape == (1000, 2) and result["floor"] < result["distance"]
+    line = learn_toy(TOY | {"toy": toys.LINE, "name": CLIPPED}, np.random.default_rng(1))
+    assert line["x"].shape == (1000, 1) and "reached" not in line
+
+
+def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(wgan, "mnist", few_digits)
+    card = run_one(wgan, replace(QUICK, images=40, epochs=5, batch=20, judged=20, toy_points=64, toy_epochs=5, toy_batch=32,
+                                 judge_images=30, judge_epochs=1, jobs=1, out=tmp_path))
+    rows = {row.quantity: row for row in card.rows}
+    for name in GAMES:
+        assert np.isfinite(rows[f"Fréchet distance at the end, {name}"].median)
+        assert rows[f"W₂ to the truth, {toys.RING}, {name}"].median > 0
+        assert 0 <= rows[f"modes reached of 8, {name}"].median <= 8
+    assert len(card.pitfalls) == 4
+    assert {figure.file for figure in card.figures} == {"losses.png", "told.png", "samples.png", "toys.png"}
