@@ -35,7 +35,7 @@ from tinynn.viz.style import COLOURS
 
 MODELS = ("RBM", "DBM", "GAN", "WGAN", "VAE")
 REAL, GAUSSIAN, PIXELS = BESIDE = ("other real digits", "a Gaussian", "pixels by themselves")
-KIND = {"RBM": "ln p of test digits", "DBM": "bound on ln p of test digits", "VAE": "bound on ln p of test digits"}
+KIND = {"RBM": "ln p of test digits"} | dict.fromkeys(("DBM", "VAE"), "bound on ln p of test digits")
 COLOUR = dict(zip((*MODELS, *BESIDE), (*COLOURS[:5], "#000000", "#777777", "#bbbbbb")))
 
 
@@ -59,8 +59,8 @@ class ComparisonConfig(Config):
 
 
 CONFIG = ComparisonConfig(takes="25 min")
-QUICK = ComparisonConfig(takes="15 s", quick=True, images=1500, test=300, epochs=(5, 3, 6, 5, 8), batch=20, hidden=(60, (40, 40)),
-                         steps=50, temperatures=200, draws=20, made=300, judge_images=1500, judge_epochs=3, runs=1)
+QUICK = ComparisonConfig(takes="15 s", quick=True, images=1500, test=300, epochs=(5, 3, 6, 5, 8), batch=20,
+                         hidden=(60, (40, 40)), steps=50, temperatures=200, draws=20, made=300, judge_images=1500, judge_epochs=3, runs=1)
 
 
 def build(name="VAE", config=CONFIG, rng=None):
@@ -71,7 +71,7 @@ def build(name="VAE", config=CONFIG, rng=None):
 
 
 def learn(setting: dict, rng: np.random.Generator) -> dict:
-    """Train one model: seconds, pictures (made, 784) of probabilities or grey, and how long those took, ln p of test digits."""
+    """Train one model: seconds, ln p of test digits, pictures (made, 784), and the time that a thousand of them took."""
     name, config = setting["name"], setting["config"]
     counts = config.images, config.test
     x, *_, drawn = digits(*counts)
@@ -108,7 +108,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
 
 
 def sample(name, model, config, rng) -> np.ndarray:
-    """`made` pictures (made, 784): grey from a GAN; from the others the probabilities of ink, as bits are rougher than digits."""
+    """Pictures (made, 784): grey from a GAN, from the others the probabilities of ink, as bits are rougher than digits."""
     if name in ("GAN", "WGAN"):
         return generate(model[0], rng.standard_normal((config.made, gan.LATENT), np.float32))
     if name == "VAE":
@@ -131,8 +131,8 @@ def besides(data, config, rng) -> dict:
 def run(config: ComparisonConfig) -> Card:
     card = Card.begin(__name__, config)
     data, folder = card.use(mnist()), config.out / card.name / "jobs"                   # an interrupted run goes on from there
-    rows = sweep(learn, [{"name": name, "config": config} for name in MODELS], config.runs, config.seed, config.jobs, config.dask,
-                 resume=folder)
+    rows = sweep(learn, [{"name": name, "config": config} for name in MODELS], config.runs, config.seed, config.jobs,
+                 config.dask, resume=folder)
     found = {row["name"]: row["results"] for row in rows}
     reader, _ = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
     real = judge.read(reader, data.x_test[:config.made])[1]
@@ -194,7 +194,7 @@ def draw_samples(card, pictures):
     for ax, (name, of) in zip(axes.ravel(), pictures.items()):
         show(ax, in_rows(of[0][:36].reshape(-1, 28, 28), 6))
         ax.set_title(name, loc="center")
-    card.add_figure(fig, "samples", "The first 36 pictures of each first run, not chosen. From RBM, DBM and VAE: probabilities.")
+    card.add_figure(fig, "samples", "The first 36 pictures of each first run, not chosen. Of RBM, DBM, VAE: probabilities.")
 
 
 def draw_measures(card, found, verdicts, config):
@@ -208,10 +208,11 @@ def draw_measures(card, found, verdicts, config):
                        color=COLOUR[name], label=name)
         else:
             right.axhline(of[0]["Fréchet distance"], color=COLOUR[name], ls=":", lw=1.2)
-            right.text(1, of[0]["Fréchet distance"], name, fontsize=8, ha="right", va="bottom", transform=right.get_yaxis_transform())
+            right.text(1, of[0]["Fréchet distance"], name, fontsize=8, ha="right", va="bottom",
+                       transform=right.get_yaxis_transform())
     left.set(xlabel="recall: the share of real digits that lie among the made ones",
              ylabel="precision: of the made ones, among the real", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     left.legend(fontsize=8)
     right.set(xscale="log", yscale="log", xlabel="time to learn (s)", ylabel="Fréchet distance")
-    card.add_figure(fig, "measures", f"{config.made:,} pictures of each of {config.runs} runs, in the features of a classifier. "
-                    "Squares and dotted lines: pictures that no model made.")
+    card.add_figure(fig, "measures", f"{config.made:,} pictures of each of {config.runs} runs, in the features of a "
+                    "classifier. Squares and dotted lines: pictures that no model made.")

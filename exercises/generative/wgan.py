@@ -73,7 +73,7 @@ def play(name, generator, critic, x, rate, epochs, **choices):
 
 
 def epochs_of(setting) -> int:
-    """As many that the generator makes as many steps in every game: setting["epochs"] are those with five steps of a critic."""
+    """So many that the generator makes as many steps in every game; setting["epochs"]: with five steps of the critic each."""
     return max(1, setting["epochs"] * GAMES[setting["name"]]["how"]["n_critic"] // 5)
 
 
@@ -147,7 +147,7 @@ def run(config: WganConfig) -> Card:
 
 def add_rows(card, found, toy):
     for name, results in found.items():
-        for what, values in (("how far the critic's loss jumps in a step, of its size", [jitter(of["loss"]) for of in results]),
+        for what, values in (("jump of the critic's loss in a step ÷ its size", [jitter(of["loss"]) for of in results]),
                              ("rank correlation of loss and Fréchet distance", [told(of) for of in results]),
                              ("Fréchet distance at the end", [of["distances"][-1] for of in results]),
                              ("precision", [of["precision"] for of in results]), ("recall", [of["recall"] for of in results]),
@@ -180,8 +180,8 @@ def add_pitfalls(card, found, toy):
         "“More stable” is to be measured. From one step to the next the critic's loss jumps by this share of its size: "
         f"{each(middle['jitter'], '.2g')}. Whether it tells how good samples are is another question: the rank correlation of "
         f"its mean over an epoch with the Fréchet distance of that epoch's samples is {each(middle['told'], '.2f')}.",
-        f"A smooth loss is not a good sample. The Fréchet distances at the end are {each(middle['end'], '.3g')}, after as many "
-        f"steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often costs "
+        f"A smooth loss is not a good sample. The Fréchet distances at the end are {each(middle['end'], '.3g')}, after as "
+        f"many steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often costs "
         "five times as much.",
         "Clipping bounds the slope, but nobody knows by what: with clipped weights the “distance” is one of its own units. "
         "The penalty asks for a slope of 1 between samples and data, so its loss is in the units of the data.",

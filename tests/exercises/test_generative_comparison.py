@@ -46,8 +46,9 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "mnist", few_digits)
     monkeypatch.setattr(_boltzmann.data, "mnist", few_digits)
     _boltzmann.digits.cache_clear()
-    card = run_one(comparison, replace(QUICK, images=40, test=20, epochs=(1, 1, 2, 5, 1), batch=20, hidden=(8, (6, 5)), steps=3,
-                                       temperatures=20, draws=3, made=20, judge_images=30, judge_epochs=1, jobs=1, out=tmp_path))
+    config = replace(QUICK, images=40, test=20, epochs=(1, 1, 2, 5, 1), batch=20, hidden=(8, (6, 5)), steps=3, temperatures=20,
+                     draws=3, made=20, judge_images=30, judge_epochs=1, jobs=1, out=tmp_path)
+    card = run_one(comparison, config)
     _boltzmann.digits.cache_clear()
     rows = {row.quantity: row for row in card.rows}
     for name in (*MODELS, *BESIDE):

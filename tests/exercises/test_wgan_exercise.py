@@ -32,7 +32,8 @@ def test_every_generator_makes_as_many_steps(name):
     rng = np.random.default_rng(0)
     generator, critic = toys.build(toys.RING, rng)
     x = toys.draw(toys.RING, 40, rng)
-    history = play(name, generator, critic, x, 1e-3, wgan.epochs_of({"name": name, "epochs": 10}), latent=toys.LATENT, batch_size=4, samples=1, rng=rng)
+    epochs = wgan.epochs_of({"name": name, "epochs": 10})
+    history = play(name, generator, critic, x, 1e-3, epochs, latent=toys.LATENT, batch_size=4, samples=1, rng=rng)
     assert len(history.steps["generator_loss"]) == 20                   # 10 epochs · 10 batches ÷ 5
 
 
