@@ -43,7 +43,8 @@ COLOUR = dict(zip((*MODELS, *BESIDE), (*COLOURS[:5], "#000000", "#777777", "#bbb
 class ComparisonConfig(Config):
     """images, test: digits to learn from and to test by. epochs: of RBM, DBM (each layer, then both), GAN, WGAN (its critic's)
     and VAE; batch: of the Boltzmann machines and the VAE. hidden: units of the RBM, and of the DBM's layers. steps: of Gibbs
-    sampling, from what the visible biases alone give. temperatures: of AIS; draws: of z for the VAE's bound. made: pictures to be judged."""
+    sampling, from what the visible biases alone give. temperatures: of AIS; draws: of z for the VAE's bound. made:
+    pictures to be judged."""
     images: int = 60000
     test: int = 10000
     epochs: tuple = (20, 10, 40, 40, 20)
@@ -60,7 +61,8 @@ class ComparisonConfig(Config):
 
 CONFIG = ComparisonConfig(takes="25 min")
 QUICK = ComparisonConfig(takes="15 s", quick=True, images=1500, test=300, epochs=(5, 3, 6, 5, 8), batch=20,
-                         hidden=(60, (40, 40)), steps=50, temperatures=200, draws=20, made=300, judge_images=1500, judge_epochs=3, runs=1)
+                         hidden=(60, (40, 40)), steps=50, temperatures=200, draws=20, made=300, judge_images=1500,
+                         judge_epochs=3, runs=1)
 
 
 def build(name="VAE", config=CONFIG, rng=None):

@@ -44,7 +44,8 @@ COLOUR = dict(zip(GAMES, COLOURS))
 class WganConfig(Config):
     """images: to learn from; epochs: of the WGANs' critics, whose generators make a step in five (a GAN has a fifth of the
     epochs, so as many of these); batch; runs: of each game; judged: samples after each epoch, beside as many test digits.
-    toy_epochs, toy_points, toy_batch: of the toys, likewise; judge_images, judge_epochs: of the network that reads digits."""
+    toy_epochs, toy_points, toy_batch, toy_clip: of the toys, likewise; toy_made: samples whose distance is
+    measured; judge_images, judge_epochs: of the network that reads digits."""
     images: int = 60000
     epochs: int = 40
     batch: int = 128
@@ -54,13 +55,14 @@ class WganConfig(Config):
     toy_epochs: int = 250
     toy_batch: int = 256
     toy_clip: float = 0.1
+    toy_made: int = 1000
     judge_images: int = 55000
     judge_epochs: int = 3
 
 
 CONFIG = WganConfig(takes="25 min")
 QUICK = WganConfig(takes="15 s", quick=True, images=1500, epochs=5, batch=50, runs=1, judged=300, toy_points=1024,
-                   toy_epochs=10, judge_images=1500, judge_epochs=3)
+                   toy_epochs=10, toy_made=300, judge_images=1500, judge_epochs=3)
 
 
 def play(name, generator, critic, x, rate, epochs, **choices):
@@ -100,8 +102,8 @@ def learn_toy(setting: dict, rng: np.random.Generator) -> dict:
     choices = {"clip": setting["clip"]} if name == CLIPPED else {}
     play(name, generator, critic, toys.draw(toy, setting["points"], rng), GAMES[name]["toys"], epochs_of(setting),
          latent=toys.LATENT, batch_size=setting["batch"], samples=1, rng=rng, **choices)
-    x = toys.made(generator, 1000, rng)
-    result = {"x": x, "distance": toys.distance(toy, x, rng), "floor": toys.distance(toy, toys.draw(toy, 1000, rng), rng)}
+    x, truth = toys.made(generator, setting["made"], rng), toys.draw(toy, setting["made"], rng)
+    result = {"x": x, "distance": toys.distance(toy, x, rng), "floor": toys.distance(toy, truth, rng)}
     return result | ({"reached": toys.reached(x)} if toy == toys.RING else {})
 
 
@@ -132,7 +134,8 @@ def run(config: WganConfig) -> Card:
                  config.runs, *how, resume=folder)
     found = {row["name"]: row["results"] for row in rows}
     rows = sweep(learn_toy, grid(toy=[toys.LINE, toys.RING], name=list(GAMES), points=[config.toy_points],
-                                 epochs=[config.toy_epochs], batch=[config.toy_batch], clip=[config.toy_clip]),
+                                 epochs=[config.toy_epochs], batch=[config.toy_batch], clip=[config.toy_clip],
+                                 made=[config.toy_made]),
                  config.runs, *how, resume=folder)
     toy = {(row["toy"], row["name"]): row["results"] for row in rows}
     add_rows(card, found, toy)
@@ -181,8 +184,8 @@ def add_pitfalls(card, found, toy):
         f"{each(middle['jitter'], '.2g')}. Whether it tells how good samples are is another question: the rank correlation of "
         f"its mean over an epoch with the Fréchet distance of that epoch's samples is {each(middle['told'], '.2f')}.",
         f"A smooth loss is not a good sample. The Fréchet distances at the end are {each(middle['end'], '.3g')}, after as "
-        f"many steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often costs "
-        "five times as much.",
+        f"many steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often "
+        "costs five times as much.",
         "Clipping bounds the slope, but nobody knows by what: with clipped weights the “distance” is one of its own units. "
         "The penalty asks for a slope of 1 between samples and data, so its loss is in the units of the data.",
         "Where the truth is known, look at it. Of the ring's eight modes, the fewest that a run reached are "
@@ -253,5 +256,5 @@ def draw_toys(card, toy, config):
         ring.set(xlabel="x₁", ylabel="x₂", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
         line.text(0.5, 0.95, f"W₁ = {of_line['distance']:.2f}", transform=line.transAxes, ha="center", va="top")
         ring.text(0.5, 0.5, f"W₂ = {of_ring['distance']:.2f}", transform=ring.transAxes, ha="center", va="center")
-    card.add_figure(fig, "toys", "1,000 samples of each first run, beside the truth (black: its density, the centres of its "
+    card.add_figure(fig, "toys", f"{config.toy_made:,} samples of each first run, beside the truth (black: its density, the centres of its "
                     "eight Gaussians), and their exact distance from it.")

@@ -13,7 +13,7 @@ from exercises.generative.wgan import CLIPPED, GAMES, PENALISED, PLAIN, QUICK, j
 from tinynn import nn, optim
 from tinynn.train import GAN, WGAN
 
-TOY = {"toy": toys.RING, "name": PENALISED, "points": 64, "epochs": 5, "batch": 32, "clip": 0.1}
+TOY = {"toy": toys.RING, "name": PENALISED, "points": 64, "epochs": 5, "batch": 32, "clip": 0.1, "made": 200}
 
 
 def test_the_configurations_are_the_papers():
@@ -77,14 +77,14 @@ def test_the_truth_of_the_ring():
 def test_a_toy_s_result():
     result, again = (learn_toy(TOY, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(result["x"], again["x"])
-    assert result["x"].shape == (1000, 2) and result["floor"] < result["distance"]
+    assert result["x"].shape == (200, 2) and result["floor"] < result["distance"]
     line = learn_toy(TOY | {"toy": toys.LINE, "name": CLIPPED}, np.random.default_rng(1))
-    assert line["x"].shape == (1000, 1) and "reached" not in line
+    assert line["x"].shape == (200, 1) and "reached" not in line
 
 
 def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     monkeypatch.setattr(wgan, "mnist", few_digits)
-    card = run_one(wgan, replace(QUICK, images=40, epochs=5, batch=20, judged=20, toy_points=64, toy_epochs=5, toy_batch=32,
+    card = run_one(wgan, replace(QUICK, images=40, epochs=5, batch=10, judged=20, toy_points=64, toy_epochs=5, toy_batch=32, toy_made=50,
                                  judge_images=30, judge_epochs=1, jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
     for name in GAMES:
