@@ -93,7 +93,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
                progress=False)
     else:
         kind = wgan.PLAIN if name == "GAN" else wgan.PENALISED
-        wgan.play(kind, *model, x, wgan.GAMES[kind]["rate"], epochs, latent=gan.LATENT,
+        wgan.play(kind, *model, gan.centred(x), wgan.GAMES[kind]["rate"], epochs, latent=gan.LATENT,
                   batch_size=wgan.CONFIG.batch, samples=1, rng=rng)
     seconds = time.perf_counter() - start
     if name in ("RBM", "DBM"):
@@ -112,7 +112,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
 def sample(name, model, config, rng) -> np.ndarray:
     """Pictures (made, 784): grey from a GAN, from the others the probabilities of ink, as bits are rougher than digits."""
     if name in ("GAN", "WGAN"):
-        return generate(model[0], rng.standard_normal((config.made, gan.LATENT), np.float32))
+        return gan.grey(generate(model[0], rng.standard_normal((config.made, gan.LATENT), np.float32)))
     if name == "VAE":
         z = rng.standard_normal((config.made, 40), np.float32)
         with tn.no_grad():

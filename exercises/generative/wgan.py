@@ -22,7 +22,7 @@ from exercises.card import Card, Config
 from exercises.features._images import in_rows, show
 from exercises.generative import _judge as judge
 from exercises.generative import _toys as toys
-from exercises.generative.gan import LATENT, build
+from exercises.generative.gan import BETAS, LATENT, build, centred, grey
 from tinynn import optim
 from tinynn.data import mnist
 from tinynn.train import GAN, WGAN, fit_adversarial, generate, grid, sweep
@@ -30,7 +30,7 @@ from tinynn.viz.style import COLOURS
 
 PLAIN, CLIPPED, PENALISED = "GAN", "WGAN, clipped", "WGAN, gradient penalty"
 GAMES = {                                                               # as in the papers; toys: rates for small networks
-    PLAIN: {"how": {"game": GAN, "n_critic": 1}, "optimizer": lambda p, rate: optim.Adam(p, lr=rate, betas=(0.5, 0.999)),
+    PLAIN: {"how": {"game": GAN, "n_critic": 1}, "optimizer": lambda p, rate: optim.Adam(p, lr=rate, betas=BETAS),
             "rate": 2e-4, "toys": 1e-3},
     CLIPPED: {"how": {"game": WGAN, "n_critic": 5, "clip": 0.01}, "optimizer": lambda p, rate: optim.RMSprop(p, lr=rate),
               "rate": 5e-5, "toys": 5e-4},
@@ -86,13 +86,14 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     z = rng.standard_normal((setting["judged"], LATENT), np.float32)
 
     def look(_):
-        distances.append(judge.frechet(setting["real"], judge.read(reader, generate(generator, z))[1]))
-    history = play(setting["name"], generator, critic, setting["x"], GAMES[setting["name"]]["rate"], epochs_of(setting),
+        distances.append(judge.frechet(setting["real"], judge.read(reader, grey(generate(generator, z)))[1]))
+    name, x = setting["name"], centred(setting["x"])
+    history = play(name, generator, critic, x, GAMES[name]["rate"], epochs_of(setting),
                    latent=LATENT, batch_size=setting["batch"], samples=30, rng=rng, callbacks=[look])
-    verdict = judge.assess(*judge.read(reader, generate(generator, z)), setting["real"])
-    every = GAMES[setting["name"]]["how"]["n_critic"]
+    verdict = judge.assess(*judge.read(reader, grey(generate(generator, z))), setting["real"])
+    every = GAMES[name]["how"]["n_critic"]
     return {"loss": np.array(history.steps["critic_loss"])[every - 1::every], "mean": np.array(history.critic_loss),
-            "distances": np.array(distances), "seconds": history.seconds[-1], "made": history.samples[-1], **verdict}
+            "distances": np.array(distances), "seconds": history.seconds[-1], "made": grey(history.samples[-1]), **verdict}
 
 
 def learn_toy(setting: dict, rng: np.random.Generator) -> dict:
@@ -256,5 +257,5 @@ def draw_toys(card, toy, config):
         ring.set(xlabel="x₁", ylabel="x₂", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
         line.text(0.5, 0.95, f"W₁ = {of_line['distance']:.2f}", transform=line.transAxes, ha="center", va="top")
         ring.text(0.5, 0.5, f"W₂ = {of_ring['distance']:.2f}", transform=ring.transAxes, ha="center", va="center")
-    card.add_figure(fig, "toys", f"{config.toy_made:,} samples of each first run, beside the truth (black: its density, the centres of its "
-                    "eight Gaussians), and their exact distance from it.")
+    card.add_figure(fig, "toys", f"{config.toy_made:,} samples of each first run, beside the truth (black: its density, the "
+                    "centres of its eight Gaussians), and their exact distance from it.")

@@ -24,7 +24,7 @@ def test_the_configuration_is_the_report_s():
 def test_the_players():
     generator, discriminator = build(rng=np.random.default_rng(0))
     x = generator(np.random.default_rng(0).standard_normal((3, 20), np.float32))
-    assert x.shape == (3, 784) and x.dtype == np.float32 and 0 <= x.data.min() <= x.data.max() <= 1
+    assert x.shape == (3, 784) and x.dtype == np.float32 and -1 <= x.data.min() < 0 < x.data.max() <= 1
     assert discriminator(x).shape == (3, 1)
 
 

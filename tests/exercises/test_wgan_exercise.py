@@ -84,8 +84,8 @@ def test_a_toy_s_result():
 
 def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     monkeypatch.setattr(wgan, "mnist", few_digits)
-    card = run_one(wgan, replace(QUICK, images=40, epochs=5, batch=10, judged=20, toy_points=64, toy_epochs=5, toy_batch=32, toy_made=50,
-                                 judge_images=30, judge_epochs=1, jobs=1, out=tmp_path))
+    card = run_one(wgan, replace(QUICK, images=40, epochs=5, batch=10, judged=20, toy_points=64, toy_epochs=5, toy_batch=32,
+                                 toy_made=50, judge_images=30, judge_epochs=1, jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
     for name in GAMES:
         assert np.isfinite(rows[f"Fréchet distance at the end, {name}"].median)
