@@ -9,7 +9,7 @@ def in_rows(images, columns, border=1, paper=0.0) -> np.ndarray:
     """
     n, height, width, *colour = images.shape
     rows, h, w = -(-n // columns), height + border, width + border
-    padded = np.full((rows * columns, h, w, *colour), paper)
+    padded = np.full((rows * columns, h, w, *colour), float(paper))
     padded[:n, :height, :width] = images
     # (rows, columns, h, w, ...) -> (rows, h, columns, w, ...) -> (rows · h, columns · w, ...)
     return padded.reshape(rows, columns, h, w, *colour).swapaxes(1, 2).reshape(rows * h, columns * w, *colour)

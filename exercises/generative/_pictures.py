@@ -6,22 +6,22 @@ unless they are moved. _judge.py has what a classifier's features tell of digits
 """
 import numpy as np
 
+from exercises.features._images import in_rows, show
 from exercises.generative._judge import squared_distances
 
 
 def line(a, b, t) -> np.ndarray:
-    """Points on the straight lines from a to b (K, *latent), at t (T,) of the way: (K, T, *latent)."""
-    t = np.reshape(t, (-1, 1, 1, 1)).astype(a.dtype)
-    return (1 - t) * a[:, None] + t * b[:, None]
+    """Points on the straight lines from a to b, both (K, d), at t (T,) of the way: (K, T, d)."""
+    t = np.reshape(t, (-1, 1)).astype(a.dtype)                                              # (T, 1)
+    return (1 - t) * a[:, None] + t * b[:, None]                                            # (T, 1) · (K, 1, d) -> (K, T, d)
 
 
 def arc(a, b, t) -> np.ndarray:
-    """As `line`, along great circles: (sin (1−t)ω · a + sin tω · b) / sin ω, ω the angle between a and b (Shoemake 1985)."""
-    t = np.reshape(t, (-1, 1, 1, 1))
-    axes = tuple(range(1, a.ndim))
-    cosine = (a * b).sum(axis=axes) / np.sqrt((a * a).sum(axis=axes) * (b * b).sum(axis=axes))
-    w = np.arccos(cosine)[:, None, None, None, None]                                        # (K,) -> (K, 1, 1, 1, 1)
-    return ((np.sin((1 - t) * w) * a[:, None] + np.sin(t * w) * b[:, None]) / np.sin(w)).astype(a.dtype)
+    """As `line`, on great circles: (sin (1 − t)ω · a + sin tω · b) / sin ω, ω the angle between a and b (Shoemake 1985)."""
+    t = np.reshape(t, (-1, 1)).astype(a.dtype)
+    cosine = (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+    w = np.arccos(cosine)[:, None, None]                                                    # (K,) -> (K, 1, 1)
+    return (np.sin((1 - t) * w) * a[:, None] + np.sin(t * w) * b[:, None]) / np.sin(w)      # -> (K, T, d)
 
 
 def thumbnails(x) -> np.ndarray:
@@ -41,16 +41,26 @@ def distances(x, y) -> np.ndarray:
 
 
 def compare(made, x, held) -> dict:
-    """Are pictures copies of those that were learned from, x? Are they all alike? Beside `held`, which are neither."""
-    n = len(held)
-    of_made, of_held = distances(made, x), distances(held, x)                               # (n, images)
-    apart = np.triu_indices(n, 1)
-    return {"nearest": of_made.argsort(axis=1)[:, :2], "nearest, held": of_held.argsort(axis=1)[:, :2],
-            "near": of_made.min(axis=1), "near, held": of_held.min(axis=1),
-            "learned": 100 * (of_made.min(axis=1) < distances(made, held).min(axis=1)).mean(),
-            "apart": distances(made, made)[apart].mean(), "apart, held": distances(held, held)[apart].mean()}
+    """Are pictures copies of those that were learned from, x? Are they all alike? Beside as many, `held`, which are neither.
+
+    nearest (N, 2): which two of x are nearest; near (N,): how near; hubs: how many different ones are the nearest; apart: the
+    mean distance of pairs. The same for `held`. learned: the share in per cent whose nearest of x and held is one of x.
+    """
+    result = {"learned": 100 * (distances(made, x).min(axis=1) < distances(made, held).min(axis=1)).mean()}
+    for where, pictures in (("", made), (", held", held)):
+        d, pairs = distances(pictures, x), np.triu_indices(len(pictures), 1)
+        nearest = d.argsort(axis=1)[:, :2]
+        result |= {"nearest" + where: nearest, "near" + where: d.min(axis=1), "hubs" + where: len(set(nearest[:, 0])),
+                   "apart" + where: distances(pictures, pictures)[pairs].mean()}
+    return result
 
 
-def coloured(x) -> np.ndarray:
-    """As matplotlib draws them: (N, 3, 32, 32) in [−1, 1] -> (N, 32, 32, 3) in [0, 1]."""
-    return (x.transpose(0, 2, 3, 1) + 1) / 2
+def colours_in_rows(x, columns) -> np.ndarray:
+    """One picture of pictures (N, 3, 32, 32) in [−1, 1], as matplotlib draws it: (H, W, 3) in [0, 1]."""
+    return in_rows((x.transpose(0, 2, 3, 1) + 1) / 2, columns, 2, paper=1)
+
+
+def show_colours(ax, x, columns, title=""):
+    """Draw pictures (N, 3, 32, 32) in rows; returns matplotlib's image."""
+    ax.set_title(title, loc="center", fontsize=9)
+    return show(ax, colours_in_rows(x, columns))

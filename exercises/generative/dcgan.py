@@ -25,9 +25,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from exercises.card import Card, Config
-from exercises.features._images import in_rows, show
 from exercises.generative._judge import frechet
-from exercises.generative._pictures import arc, coloured, compare, contrast, line, thumbnails
+from exercises.generative._pictures import arc, colours_in_rows, compare, contrast, line, show_colours, thumbnails
 from tinynn import nn, no_grad, optim
 from tinynn.autograd.settings import default_rng
 from tinynn.data import cifar10_dogs
@@ -41,7 +40,7 @@ KINDS = {"x": ("dogs it learned from", COLOURS[2]), "held": ("dogs it never saw"
 
 @dataclass(frozen=True)
 class DcganConfig(Config):
-    """images: to learn from. held_out: others, to compare as many samples with; at least a batch. width: channels of the
+    """images: to learn from. held_out: others, to compare as many samples with; a batch at least. width: channels of the
     discriminator's first layer, twice and four times as many in the next. rate, beta: of Adam, betas (beta, 0.999)."""
     images: int = 4500
     held_out: int = 500
@@ -97,22 +96,23 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     def look(_):
         distance.append(frechet(thumbnails(held), thumbnails(generate(generator, z))))
     history = fit_adversarial(generator, discriminator, x, game=GAN, latent=LATENT, **adam, epochs=config["epochs"],
-                              batch_size=config["batch"], samples=10, rng=rng, callbacks=[look], progress=False)
+                              batch_size=config["batch"], samples=8, rng=rng, callbacks=[look], progress=False)
     made = generate(generator, z)
     thinks = {}
     for mode in (discriminator.eval, discriminator.train):          # this order: training mode moves the running statistics
         mode()
         thinks[mode.__name__] = {kind: logits(discriminator, pictures, config["batch"])
                                  for kind, pictures in (("x", x[:len(held)]), ("held", held), ("made", made))}
-    pairs = len(z) // 2
-    half = {way.__name__: contrast(generate(generator, way(z[:pairs], z[pairs:2 * pairs], [0.5])[:, 0]))
-            for way in (line, arc)}
-    t = np.linspace(0, 1, 9)
+
+    def between(way, pairs, t):
+        a, b = z[:2 * pairs].reshape(2, pairs, -1)                                              # both (pairs, 100)
+        return generate(generator, way(a, b, t).reshape(-1, *LATENT))                           # (pairs · len(t), 3, 32, 32)
+    half = {way.__name__: contrast(between(way, len(z) // 2, [0.5])) for way in (line, arc)}
     return {"G": np.array(history.steps["generator_loss"]), "D": np.array(history.steps["critic_loss"]),
             "right": 100 * np.array(history.steps["accuracy"]), "epoch losses": np.array(history.generator_loss),
             "distance": np.array(distance), "seconds": history.seconds[-1], "through": history.samples, "made": made,
             "thinks": thinks, "half": half | {"end": contrast(made)},
-            "between": [generate(generator, way(z[:5], z[5:10], t).reshape(-1, *LATENT)) for way in (line, arc)]}
+            "between": [between(way, 5, np.linspace(0, 1, 9)) for way in (line, arc)]}
 
 
 def logits(discriminator, x, size) -> np.ndarray:
@@ -169,10 +169,10 @@ def add_rows(card, results, compared, floor, chance):
         card.add_row(f"{name} that D takes for real", [for_real(of, kind) for of in results], unit="%")
     card.add_row("samples whose nearest of all dogs is one learned from", [of["learned"] for of in compared], unit="%")
     card.add_row("the same, by chance", chance, unit="%")
-    for where, name in (("", "sample"), (", held", "dog never seen")):
-        card.add_row(f"a {name} from the nearest dog learned from (RMS of pixels 0 to 1)",
-                     [np.median(of["near" + where]) for of in compared])
-        card.add_row(f"a {name} from another, on average (RMS)", [of["apart" + where] for of in compared])
+    for what, name in (("near", "RMS difference (pixels 0 to 1) from the nearest dog learned from"),
+                       ("hubs", "different dogs among these nearest"), ("apart", "RMS difference of two")):
+        for where, which in (("", "samples"), (", held", "dogs never seen")):
+            card.add_row(f"{name}, {which}", [np.median(of[what + where]) for of in compared])
     card.add_row("training time", [of["seconds"] for of in results], unit="s")
 
 
@@ -184,33 +184,35 @@ def agreement(of) -> float:
 def add_pitfalls(card, results, compared, floor, chance):
     def middle(measure):
         return np.median([measure(of) for of in results])
+    recent = {what: middle(lambda of: last(of, what)) for what in ("G", "D", "right")}
     first = {what: middle(lambda of: of[what][0]) for what in ("epoch losses", "distance")}
     end = {what: middle(lambda of: of[what][-1]) for what in ("epoch losses", "distance")}
     real = {kind: middle(lambda of: for_real(of, kind)) for kind in KINDS}
     half = {where: middle(lambda of: of["half"][where]) for where in ("line", "arc", "end")}
-    near, near_held, learned = (np.median([np.median(of[what]) for of in compared])
-                                for what in ("near", "near, held", "learned"))
+    like = {what: np.median([np.median(of[what]) for of in compared])
+            for what in ("near", "near, held", "learned", "hubs", "hubs, held")}
     card.pitfalls += [
         f"Losses that no longer move have not converged. Over the last {LAST} iterations D is right about "
-        f"{middle(lambda of: last(of, 'right')):.0f} % of a batch, with losses of {middle(lambda of: last(of, 'D')):.2f} for D "
-        f"and {middle(lambda of: last(of, 'G')):.2f} for G. If nobody could tell, it would be right about half, and both would "
-        f"be ln 2 = {LN2:.2f}. Nor is a D that is right about all, with a loss near 0, a success: it is the other end of the "
-        "game, where little is left for G to learn from.",
+        f"{recent['right']:.0f} % of a batch, with losses of {recent['D']:.2f} for D and {recent['G']:.2f} for G. If nobody "
+        f"could tell, it would be right about half, and both would be ln 2 = {LN2:.2f}. Nor is a D that is right about all, "
+        "with a loss near 0, a success: it is the other end of the game, where little is left for G to learn from.",
         f"The losses do not tell how good samples are. From the first epoch to the last G's loss went from "
         f"{first['epoch losses']:.2f} to {end['epoch losses']:.2f}, the thumbnails' distance from real dogs from "
-        f"{first['distance']:.1f} to {end['distance']:.1f} (of real dogs: {floor:.1f}). Over all epochs their rank correlation "
-        f"is {middle(agreement):.2f}; it would be 1 if lower losses meant better samples.",
+        f"{first['distance']:.1f} to {end['distance']:.1f} (of real dogs: {floor:.1f}). Over all epochs their rank "
+        f"correlation is {middle(agreement):.2f}; it would be 1 if lower losses meant better samples.",
         f"A discriminator can learn its dogs by heart. It takes {real['x']:.0f} % of the dogs that it learned from for real, "
         f"{real['held']:.0f} % of dogs that it never saw, and {real['made']:.0f} % of samples. As far as the second number "
         "lies below the first, it knows its dogs, and G is told to paint those rather than dogs.",
         "With batch norm, D in evaluation is another function. With a batch's own mean and variance it is right about "
-        f"{middle(lambda of: right(of, 'train')):.0f} % of dogs and samples, with the running ones, which mix the two, about "
-        f"{middle(lambda of: right(of, 'eval')):.0f} %.",
-        f"Far from every dog learned from does not mean new. A sample lies {near:.3f} from the nearest, a dog never seen "
-        f"{near_held:.3f}; but smooth pictures are near to everything. So count whose the nearest of all dogs is: of "
-        f"{learned:.0f} % of the samples it is one learned from, by chance it would be of {chance:.0f} %.",
-        f"Halfway between two draws of {LATENT[0]} numbers is where draws hardly ever are: at √½ of their distance from 0. What "
-        f"G makes there has a contrast of {half['line']:.3f}, halfway on a great circle {half['arc']:.3f}, of draws "
+        f"{middle(lambda of: right(of, 'train')):.0f} % of dogs and samples, with the running ones, which mix the two, "
+        f"about {middle(lambda of: right(of, 'eval')):.0f} %.",
+        f"Far from every dog learned from does not mean new. A sample lies {like['near']:.3f} from the nearest, a dog never "
+        f"seen {like['near, held']:.3f}; but smooth pictures are near to everything. So ask whether the nearest of all dogs "
+        f"was learned from: it was for {like['learned']:.0f} % of the samples, by chance for {chance:.0f} %. Nor is that many "
+        f"independent answers: {like['hubs']:.0f} different dogs are nearest to {len(results[0]['made'])} samples, "
+        f"{like['hubs, held']:.0f} to as many dogs never seen.",
+        f"Halfway between two draws of {LATENT[0]} numbers is where draws hardly ever are: at √½ of their distance from 0. "
+        f"What G makes there has a contrast of {half['line']:.3f}, halfway on a great circle {half['arc']:.3f}, of draws "
         f"{half['end']:.3f}.",
     ]
 
@@ -219,7 +221,7 @@ def draw_losses(card, results, config):
     import matplotlib.pyplot as plt
     fig, axes = plt.subplots(2, 2, figsize=(11, 5.6), sharex="col")
     n, steps = min(LAST, len(results[0]["G"])), 1 + np.arange(len(results[0]["G"]))
-    window = min(50, len(steps))
+    window = min(50, len(steps) // 10 + 1)
     for row, names in zip(axes, (PLAYERS, ("right",))):
         for name in names:
             label, colour = PLAYERS.get(name, (None, COLOURS[1]))
@@ -236,22 +238,16 @@ def draw_losses(card, results, config):
     axes[0, 1].set(title=f"the last {n}, one by one")
     axes[1, 0].set(xlabel="iterations", ylabel="discriminator right (%)")
     axes[1, 1].set(xlabel="iterations")
-    card.add_figure(fig, "losses", f"The two losses, and how many pictures of a batch, half of them made, the discriminator is "
-                    f"right about. Left: {config.runs} runs. Right: the first run. Dotted: if nobody could tell.")
+    card.add_figure(fig, "losses", f"The two losses, and how many pictures of a batch, half of them made, the discriminator "
+                    f"is right about. Left: {config.runs} runs. Right: the first run. Dotted: if nobody could tell.")
 
 
 def draw_samples(card, made, held):
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 2, figsize=(9, 3.9))
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.1))
     for ax, pictures, title in zip(axes, (made, held), ("samples", "real dogs")):
-        show_dogs(ax, pictures[:40], 8, title)
+        show_colours(ax, pictures[:40], 8, title)
     card.add_figure(fig, "samples", "Not chosen: the first forty samples of the first run, and dogs that nobody learned from.")
-
-
-def show_dogs(ax, x, columns, title=""):
-    """Draw pictures (N, 3, 32, 32) in rows; returns matplotlib's image."""
-    ax.set_title(title, loc="center", fontsize=9)
-    return show(ax, in_rows(coloured(x), columns, 2, paper=1))
 
 
 def draw_distance(card, results, floor):
@@ -264,7 +260,7 @@ def draw_distance(card, results, floor):
     fig.colorbar(points, ax=axes[1], label="epoch")
     for ax in axes:
         ax.axhline(floor, color="black", ls=":", lw=1.2)
-        ax.set(yscale="log")
+        ax.set_ylim(0, None)
     axes[0].set(xlabel="epochs", ylabel="Fréchet distance of thumbnails")
     axes[1].set(xlabel="loss of the generator (nats), mean of an epoch")
     card.add_figure(fig, "distance", "How far samples are from dogs that nobody learned from, in thumbnails of 8 × 8, and "
@@ -286,32 +282,32 @@ def draw_thinks(card, thinks):
 
 def draw_between(card, between):
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 2, figsize=(11, 3.4))
+    fig, axes = plt.subplots(1, 2, figsize=(11, 3.2))
     for ax, x, title in zip(axes, between, ("straight lines", "great circles")):
-        show_dogs(ax, x, len(x) // 5, title)
+        show_colours(ax, x, len(x) // 5, title)
     card.add_figure(fig, "between", "Between two draws of noise, left and right in each row, in even steps on two ways: the "
                     "straight one, whose middle is nearer to 0 than draws are, and around 0 (first run).")
 
 
 def draw_nearest(card, made, compared, x, held):
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 2, figsize=(11, 2))
+    fig, axes = plt.subplots(1, 2, figsize=(11, 1.75))
     for ax, pictures, where, title in ((axes[0], made, "", "samples"), (axes[1], held, ", held", "real dogs never seen")):
         chosen = compared["near" + where].argsort()[:12]
         rows = [pictures[chosen], *x[compared["nearest" + where][chosen].T]]                # 3 × (12, 3, 32, 32)
-        show_dogs(ax, np.concatenate(rows), 12, f"{title}, and below each the two nearest dogs learned from")
+        show_colours(ax, np.concatenate(rows), 12, f"{title}, and below each the two nearest dogs learned from")
     card.add_figure(fig, "nearest", "Are there copies? Of each kind the twelve that are nearest to a dog learned from (first "
                     "run). The right side shows what is to be expected of pictures that are no copies.")
 
 
 def animate(card, through):
     import matplotlib.pyplot as plt
-    fig, ax = plt.subplots(figsize=(3.2, 1.6))
-    image = show_dogs(ax, through[0], 5)
+    fig, ax = plt.subplots(figsize=(2.6, 1.5))
+    image = show_colours(ax, through[0], 4)
 
     def frames():
-        for epoch in np.unique(np.geomspace(1, len(through), 16).round().astype(int)) - 1:
-            image.set_data(in_rows(coloured(through[epoch]), 5, 2, paper=1))
-            ax.set_title(f"epoch {epoch + 1}", fontsize=9)
+        for epoch in np.unique(np.geomspace(1, len(through), 12).round().astype(int)):      # photographs make a large file
+            image.set_data(colours_in_rows(through[epoch - 1], 4))
+            ax.set_title(f"epoch {epoch}", fontsize=9)
             yield
-    card.add_animation(fig, frames(), "learning", "The same ten draws of noise as the generator learns (first run).", 2.5)
+    card.add_animation(fig, frames(), "learning", "The same eight draws of noise as the generator learns (first run).", 2.5)
