@@ -53,7 +53,7 @@ class DcganConfig(Config):
 
 
 CONFIG = DcganConfig(takes="25 min")
-QUICK = DcganConfig(takes="15 s", quick=True, images=320, held_out=100, width=8, epochs=12, batch=32, rate=1e-3, runs=1)
+QUICK = DcganConfig(takes="15 s", quick=True, images=320, held_out=100, width=8, epochs=12, batch=16, rate=1e-3, runs=1)
 
 
 def build(width=32, rng=None) -> tuple:
@@ -98,27 +98,28 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     history = fit_adversarial(generator, discriminator, x, game=GAN, latent=LATENT, **adam, epochs=config["epochs"],
                               batch_size=config["batch"], samples=8, rng=rng, callbacks=[look], progress=False)
     made = generate(generator, z)
-    thinks = {}
-    for mode in (discriminator.eval, discriminator.train):          # this order: training mode moves the running statistics
-        mode()
-        thinks[mode.__name__] = {kind: logits(discriminator, pictures, config["batch"])
-                                 for kind, pictures in (("x", x[:len(held)]), ("held", held), ("made", made))}
 
     def between(way, pairs, t):
         a, b = z[:2 * pairs].reshape(2, pairs, -1)                                              # both (pairs, 100)
         return generate(generator, way(a, b, t).reshape(-1, *LATENT))                           # (pairs · len(t), 3, 32, 32)
     half = {way.__name__: contrast(between(way, len(z) // 2, [0.5])) for way in (line, arc)}
+    rows = [between(way, 4, np.linspace(0, 1, 9)) for way in (line, arc)]
+    kinds = {"x": x[:len(held)], "held": held, "made": in_batches(generator, z, config["batch"])}   # moves running statistics
+    thinks = {}
+    for mode in (discriminator.eval, discriminator.train):          # in this order: the second moves them, too
+        mode()
+        thinks[mode.__name__] = {kind: in_batches(discriminator, pictures, config["batch"])[:, 0]
+                                 for kind, pictures in kinds.items()}
     return {"G": np.array(history.steps["generator_loss"]), "D": np.array(history.steps["critic_loss"]),
             "right": 100 * np.array(history.steps["accuracy"]), "epoch losses": np.array(history.generator_loss),
             "distance": np.array(distance), "seconds": history.seconds[-1], "through": history.samples, "made": made,
-            "thinks": thinks, "half": half | {"end": contrast(made)},
-            "between": [between(way, 5, np.linspace(0, 1, 9)) for way in (line, arc)]}
+            "thinks": thinks, "half": half | {"end": contrast(made)}, "between": rows}
 
 
-def logits(discriminator, x, size) -> np.ndarray:
-    """What D says of pictures of one kind, in whole batches, as batch norm has it in training: (N rounded down,)."""
+def in_batches(model, x, size) -> np.ndarray:
+    """What a model makes of x, in its present mode and in whole batches, as batch norm has them: (N rounded down, ...)."""
     with no_grad():
-        return np.concatenate([discriminator(x[i:i + size]).numpy()[:, 0] for i in range(0, len(x) - size + 1, size)])
+        return np.concatenate([model(x[i:i + size]).numpy() for i in range(0, len(x) - size + 1, size)])
 
 
 def run(config: DcganConfig) -> Card:
@@ -192,14 +193,14 @@ def add_pitfalls(card, results, compared, floor, chance):
     like = {what: np.median([np.median(of[what]) for of in compared])
             for what in ("near", "near, held", "learned", "hubs", "hubs, held")}
     card.pitfalls += [
-        f"Losses that no longer move have not converged. Over the last {LAST} iterations D is right about "
-        f"{recent['right']:.0f} % of a batch, with losses of {recent['D']:.2f} for D and {recent['G']:.2f} for G. If nobody "
-        f"could tell, it would be right about half, and both would be ln 2 = {LN2:.2f}. Nor is a D that is right about all, "
+        f"Losses that stay as they are have not converged. In the last {min(LAST, len(results[0]['G']))} iterations D is right "
+        f"about {recent['right']:.0f} % of a batch, with losses of {recent['D']:.2f} for D and {recent['G']:.2f} for G. If "
+        f"nobody could tell, it would be right about half, both would be ln 2 = {LN2:.2f}. Nor is a D that is right about all, "
         "with a loss near 0, a success: it is the other end of the game, where little is left for G to learn from.",
-        f"The losses do not tell how good samples are. From the first epoch to the last G's loss went from "
-        f"{first['epoch losses']:.2f} to {end['epoch losses']:.2f}, the thumbnails' distance from real dogs from "
-        f"{first['distance']:.1f} to {end['distance']:.1f} (of real dogs: {floor:.1f}). Over all epochs their rank "
-        f"correlation is {middle(agreement):.2f}; it would be 1 if lower losses meant better samples.",
+        "A loss that an opponent measures, who learns as well, is no measure of samples: its meaning changes as he learns. "
+        f"From the first epoch to the last G's went from {first['epoch losses']:.2f} to {end['epoch losses']:.2f}, while the "
+        f"thumbnails' distance from real dogs went from {first['distance']:.1f} to {end['distance']:.1f} (of real dogs: "
+        f"{floor:.1f}). Over all epochs the rank correlation of the two is {middle(agreement):.2f}; 1 if the loss told all.",
         f"A discriminator can learn its dogs by heart. It takes {real['x']:.0f} % of the dogs that it learned from for real, "
         f"{real['held']:.0f} % of dogs that it never saw, and {real['made']:.0f} % of samples. As far as the second number "
         "lies below the first, it knows its dogs, and G is told to paint those rather than dogs.",
@@ -244,10 +245,10 @@ def draw_losses(card, results, config):
 
 def draw_samples(card, made, held):
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 2, figsize=(9, 3.1))
+    fig, axes = plt.subplots(1, 2, figsize=(9, 2.6))
     for ax, pictures, title in zip(axes, (made, held), ("samples", "real dogs")):
-        show_colours(ax, pictures[:40], 8, title)
-    card.add_figure(fig, "samples", "Not chosen: the first forty samples of the first run, and dogs that nobody learned from.")
+        show_colours(ax, pictures[:32], 8, title)
+    card.add_figure(fig, "samples", "Not chosen: the first 32 samples of the first run, and dogs that nobody learned from.")
 
 
 def draw_distance(card, results, floor):
@@ -277,14 +278,14 @@ def draw_thinks(card, thinks):
     ax.set(xlabel="the discriminator's logit: made (< 0) or real (> 0)", ylabel="pictures")
     ax.legend()
     card.add_figure(fig, "thinks", "What the discriminator says at the end of three kinds of pictures, as many of each, in "
-                    "batches of one kind (first run).")
+                    "batches of one kind, and samples made in batches, as in training (first run).")
 
 
 def draw_between(card, between):
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 2, figsize=(11, 3.2))
+    fig, axes = plt.subplots(1, 2, figsize=(11, 2.7))
     for ax, x, title in zip(axes, between, ("straight lines", "great circles")):
-        show_colours(ax, x, len(x) // 5, title)
+        show_colours(ax, x, len(x) // 4, title)
     card.add_figure(fig, "between", "Between two draws of noise, left and right in each row, in even steps on two ways: the "
                     "straight one, whose middle is nearer to 0 than draws are, and around 0 (first run).")
 
@@ -306,7 +307,7 @@ def animate(card, through):
     image = show_colours(ax, through[0], 4)
 
     def frames():
-        for epoch in np.unique(np.geomspace(1, len(through), 12).round().astype(int)):      # photographs make a large file
+        for epoch in np.unique(np.geomspace(1, len(through), 11).round().astype(int)):      # photographs make a large file
             image.set_data(colours_in_rows(through[epoch - 1], 4))
             ax.set_title(f"epoch {epoch}", fontsize=9)
             yield
