@@ -193,10 +193,10 @@ def add_pitfalls(card, results, compared, floor, chance):
     like = {what: np.median([np.median(of[what]) for of in compared])
             for what in ("near", "near, held", "learned", "hubs", "hubs, held")}
     card.pitfalls += [
-        f"Losses that stay as they are have not converged. In the last {min(LAST, len(results[0]['G']))} iterations D is right "
-        f"about {recent['right']:.0f} % of a batch, with losses of {recent['D']:.2f} for D and {recent['G']:.2f} for G. If "
-        f"nobody could tell, it would be right about half, both would be ln 2 = {LN2:.2f}. Nor is a D that is right about all, "
-        "with a loss near 0, a success: it is the other end of the game, where little is left for G to learn from.",
+        f"Losses that stay as they are have not converged. Over the last {min(LAST, len(results[0]['G']))} iterations D is "
+        f"right about {recent['right']:.0f} % of a batch, with losses of {recent['D']:.2f} for D and {recent['G']:.2f} for G. "
+        f"If nobody could tell, it would be right about half, both would be ln 2 = {LN2:.2f}. Nor is a D that is right about "
+        "all, with a loss near 0, a success: it is the other end of the game, where little is left for G to learn from.",
         "A loss that an opponent measures, who learns as well, is no measure of samples: its meaning changes as he learns. "
         f"From the first epoch to the last G's went from {first['epoch losses']:.2f} to {end['epoch losses']:.2f}, while the "
         f"thumbnails' distance from real dogs went from {first['distance']:.1f} to {end['distance']:.1f} (of real dogs: "
