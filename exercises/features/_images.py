@@ -2,14 +2,17 @@
 import numpy as np
 
 
-def in_rows(images, columns, border=1) -> np.ndarray:
-    """One picture of images (n, height, width), `columns` in each row, with paper (0) between: (H, W)."""
-    n, height, width = images.shape
-    rows = -(-n // columns)
-    padded = np.zeros((rows * columns, height + border, width + border))
+def in_rows(images, columns, border=1, paper=0.0) -> np.ndarray:
+    """One picture of images (n, height, width), or in colour (n, height, width, 3), `columns` in each row: (H, W, ...).
+
+    border: pixels between images, of the value `paper`: 0 for ink on white, 1 for white in colours.
+    """
+    n, height, width, *colour = images.shape
+    rows, h, w = -(-n // columns), height + border, width + border
+    padded = np.full((rows * columns, h, w, *colour), float(paper))
     padded[:n, :height, :width] = images
-    # (rows, columns, h, w) -> (rows, h, columns, w) -> (rows · h, columns · w)
-    return padded.reshape(rows, columns, height + border, -1).swapaxes(1, 2).reshape(rows * (height + border), -1)
+    # (rows, columns, h, w, ...) -> (rows, h, columns, w, ...) -> (rows · h, columns · w, ...)
+    return padded.reshape(rows, columns, h, w, *colour).swapaxes(1, 2).reshape(rows * h, columns * w, *colour)
 
 
 def show(ax, picture, low=0.0, high=1.0, cmap="Greys"):
