@@ -37,7 +37,7 @@ def _(x, W, b, sh, sw, ph, pw):
     for block in prange((N + BLOCK - 1) // BLOCK):
         lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((C * kh * kw, Ho * Wo), x.dtype)
         for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
-            to_columns(x[n], lines, columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
+            to_columns(x[n], lines, columns, 0, kh, kw, sh, sw, ph, pw, Ho, Wo)
             np.dot(rows, columns, y[n])                         # (O, C·kh·kw) @ (C·kh·kw, Ho·Wo) -> (O, Ho·Wo)
             for o in range(O):
                 y[n, o] += b[o]
@@ -79,21 +79,28 @@ def to_weight(x, g, kh, kw, sh, sw, ph, pw):
 @to_weight.numba(parallel=True)
 def _(x, g, kh, kw, sh, sw, ph, pw):
     (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
-    flat, blocks = g.reshape(N, O, Ho * Wo), (N + BLOCK - 1) // BLOCK
+    P, blocks = Ho * Wo, (N + BLOCK - 1) // BLOCK
+    some = min(BLOCK, max(1, 256 // P))         # small images stand side by side: one product, one sum into dW, for several
     dW = np.zeros((blocks, O, C * kh * kw), x.dtype)            # a part for each block
     for block in prange(blocks):
-        lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((C * kh * kw, Ho * Wo), x.dtype)
-        part = np.empty((O, C * kh * kw), x.dtype)
-        for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
-            to_columns(x[n], lines, columns, kh, kw, sh, sw, ph, pw, Ho, Wo)
-            np.dot(flat[n], columns.T, part)                    # (O, Ho·Wo) @ (Ho·Wo, C·kh·kw) -> (O, C·kh·kw)
+        lines, part = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((O, C * kh * kw), x.dtype)
+        columns, d = np.zeros((C * kh * kw, some * P), x.dtype), np.zeros((O, some * P), x.dtype)
+        for first in range(block * BLOCK, min(block * BLOCK + BLOCK, N), some):
+            for i in range(some):
+                n = first + i
+                if n < min(block * BLOCK + BLOCK, N):
+                    to_columns(x[n], lines, columns, i * P, kh, kw, sh, sw, ph, pw, Ho, Wo)
+                    d[:, i * P:i * P + P] = g[n].reshape(O, P)
+                else:
+                    d[:, i * P:i * P + P] = 0                   # images that are not there give nothing
+            np.dot(d, columns.T, part)                          # (O, some·P) @ (some·P, C·kh·kw) -> (O, C·kh·kw)
             dW[block] += part
     return dW.sum(0).reshape(O, C, kh, kw)
 
 
 @helper
-def to_columns(x, lines, columns, kh, kw, sh, sw, ph, pw, Ho, Wo):
-    """columns (C·kh·kw, Ho·Wo) ← the windows of one image x (C, H, W): a row for each element (c, u, v) of a window.
+def to_columns(x, lines, columns, start, kh, kw, sh, sw, ph, pw, Ho, Wo):
+    """columns[:, start:start + Ho·Wo] ← the windows of one image x (C, H, W): a row for each element (c, u, v) of a window.
 
     Of a channel, what the windows' column v sees are the columns v − pw, v − pw + sw, ... of the image: picked once, into
     `lines` (sh, ·), these serve all u. Line i·sh + u stands as the (i + u//sh)-th of those with remainder u % sh, so the
@@ -108,7 +115,7 @@ def to_columns(x, lines, columns, kh, kw, sh, sw, ph, pw, Ho, Wo):
                 for j in range(first, last):
                     picked[at + j] = given[j * sw + v - pw]
             for u in range(kh):
-                row, some = columns[(c * kh + u) * kw + v], lines[u % sh, u // sh * Wo:][:Ho * Wo]
+                row, some = columns[(c * kh + u) * kw + v, start:start + Ho * Wo], lines[u % sh, u // sh * Wo:][:Ho * Wo]
                 for e in range(Ho * Wo):
                     row[e] = some[e]
 
