@@ -8,6 +8,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from exercises.card import write_whole
+
 from . import (adversarial, convolution, features, features_attention, generative, growth, recurrent, transport,
                workloads)
 from .timing import compare
@@ -19,7 +21,7 @@ PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-levenberg-marquardt", "ja
 
 
 def main():
-    """Run the named workloads (default: all), print the table, and write benchmarks/results.json if all were run."""
+    """Run the named workloads (default: all), print the table, and keep each workload's rows in benchmarks/results.json."""
     names = [workload.__name__ for workload, _, _ in TABLE]
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*names, *FIGURES])} (default: all)")
@@ -27,12 +29,9 @@ def main():
     unknown = set(chosen) - {*names, *FIGURES}
     if unknown:
         parser.error(f"there is no workload {', '.join(unknown)}; there are {', '.join([*names, *FIGURES])}")
-    rows = []
     for workload, targets, how in TABLE:
         if not chosen or workload.__name__ in chosen:
-            rows += run(workload, targets, how)
-    if not chosen:
-        write(rows)
+            keep(run(workload, targets, how))
     for name, draw in FIGURES.items():
         if not chosen or name in chosen:
             print("wrote", draw())
@@ -40,7 +39,7 @@ def main():
 
 def run(workload, targets, how) -> list:
     """Time one workload, print its rows and return them."""
-    title = workload.__doc__.strip().splitlines()[0].rstrip(".")
+    title = title_of(workload)
     times = compare(workload(), **how)
     ours, rows = times.pop("tinynn"), []
     print(f"{title}\n    {'tinynn':28} {ours * 1e3:10.3f} ms", flush=True)
@@ -52,15 +51,26 @@ def run(workload, targets, how) -> list:
     return rows
 
 
-def write(rows):
-    """Keep the ratios, with the versions that they belong to."""
+def title_of(workload) -> str:
+    """The first line of its docstring."""
+    return workload.__doc__.strip().splitlines()[0].rstrip(".")
+
+
+def keep(rows):
+    """Put rows into results.json, in place of those of the same workloads. Rows of other versions of the packages go."""
     def installed(package):
         try:
             return version(package)
         except PackageNotFoundError:
             return None
-    card = {"python": platform.python_version(), "versions": {p: installed(p) for p in PACKAGES}, "rows": rows}
-    Path(__file__).with_name("results.json").write_text(json.dumps(card, indent=1) + "\n")
+    path, titles = Path(__file__).with_name("results.json"), [title_of(workload) for workload, _, _ in TABLE]
+    card = {"python": platform.python_version(), "versions": {p: installed(p) for p in PACKAGES}}
+    before = json.loads(path.read_text()) if path.exists() else {}
+    measured = {row["workload"] for row in rows}
+    if card.items() <= before.items():
+        rows = rows + [row for row in before["rows"] if row["workload"] in set(titles) - measured]
+    card["rows"] = sorted(rows, key=lambda row: titles.index(row["workload"]))
+    write_whole(path, (json.dumps(card, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

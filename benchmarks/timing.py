@@ -11,8 +11,8 @@ def compare(contestants: dict, rounds: int = 20, seconds: float = 0.05) -> dict:
     """
     calls, times = {}, {name: [] for name in contestants}
     for name, function in contestants.items():
-        repeat(function, 3)                                    # imports, compilation
-        one = min(repeat(function, 1) for _ in range(3))
+        first = repeat(function, 1)                            # imports, compilation
+        one = min(repeat(function, 1) for _ in range(3 if first < 5 else 1))
         calls[name] = max(1, int(seconds / max(one, 1e-7)))
     for _ in range(rounds):
         for name, function in contestants.items():

@@ -249,8 +249,10 @@ def conjugate_gradient():
 
 
 def importing():
-    """import tinynn, in a fresh Python; both compiled to bytecode before, as pip does with NumPy, and the first import
-    with tinynn, if the environment does not forbid it."""
+    """import tinynn, in a fresh Python.
+
+    Both are bytecode by then: pip compiles NumPy, the first import tinynn, unless the environment forbids that.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def fresh(code):

@@ -68,7 +68,7 @@ def spread(row) -> str:
     if row.n == 1:
         return ""
     extremes = dict.fromkeys([number(row.min), number(row.max)])        # once, if they are the same
-    return f"{' to '.join(extremes)}, n = {row.n}"
+    return f"{' to '.join(extremes)}, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{row.n}"
 
 
 def duration(seconds: float) -> str:

@@ -1,5 +1,7 @@
 """The page: well formed, complete, self-contained, honest about quick runs, stand-ins and damaged cards."""
 import base64
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from exercises import page
 from exercises.card import Card, Row
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 VOID = {"meta", "img", "link", "br"}
 
 
@@ -69,8 +72,8 @@ def test_the_page_is_well_formed_and_self_contained(results):
 
 def test_everything_of_the_cards_is_there(results):
     text = Reader(page.write(results).read_text()).text
-    for expected in ("Noise & <signal>", "9.726", "[dB]", "quick run", "santa fe: stand-in", "diverged, n = 2",
-                     "3.05·10⁻⁹", "2.00·10⁻⁹", "1.00·10⁻⁹ to 3.00·10⁻⁹, n = 3", "better", "3 min 20 s", "seed 7",
+    for expected in ("Noise & <signal>", "9.726", "[dB]", "quick run", "santa fe: stand-in", "diverged, n\u00a0=\u00a02",
+                     "3.05·10⁻⁹", "2.00·10⁻⁹", "1.00·10⁻⁹ to 3.00·10⁻⁹, n\u00a0=\u00a03", "better", "3 min 20 s", "seed 7",
                      "The fit \"here\".", "Not the true Hessian.", "reports' mistakes"):
         assert expected in text
 
@@ -104,6 +107,27 @@ def test_a_damaged_card_is_named_and_the_others_are_shown(results):
     (results / "noise" / "card.json").write_text("{")
     text = Reader(page.write(results).read_text()).text
     assert "could not be read" in text and str(results / "noise" / "card.json") in text and "The laser" in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_page_in_a_browser(tmp_path, width):
+    """A picture as wide as a page, all magenta, is seen whole: nothing makes the page wider than the window."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from PIL import Image
+    card = Card("noise", "Noise", quick=False, seed=0)
+    card.add_figure(plt.figure(figsize=(9, 3), facecolor="magenta"), "magenta", "Magenta.")
+    card.add_row("a quantity with " + "a long name " * 10, [1e-9, 2e-9], report=3.05e-9)
+    card.save(tmp_path)
+    screenshot = tmp_path / "screenshot.png"
+    subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={screenshot}",
+                    f"--window-size={width},1600", page.write(tmp_path).as_uri()], check=True, timeout=60, capture_output=True)
+    pixels = np.asarray(Image.open(screenshot).convert("RGB"))
+    magenta = np.argwhere((pixels == (255, 0, 255)).all(axis=2))
+    assert len(magenta), "the figure is not to be seen"
+    assert 5 < magenta[:, 1].min() and magenta[:, 1].max() < width - 5
+    assert (pixels[:, -5:] == 255).all(), "something is cut off at the right"
 
 
 def test_a_page_of_nothing(tmp_path):
