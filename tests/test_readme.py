@@ -1,16 +1,17 @@
 """The README keeps its word: its commands, its examples, and its numbers, which come from recorded runs.
 
-`python tests/test_readme.py` writes the two tables of numbers into the README anew.
+`python tests/test_readme.py` writes the tables of numbers into the README anew.
 """
 import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from exercises.registry import discover
+from exercises.registry import SESSIONS, discover
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -24,14 +25,29 @@ def number(x) -> str:
     return f"{x:.4f}" if 0.95 < x < 1 else f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}"
 
 
+def recorded() -> dict:
+    """{name: card} of the experiments that have a recorded run, in the order of the course."""
+    paths = {name: ROOT / "exercises" / "record" / name / "card.json" for name in discover()}
+    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+
+
+def overview() -> str:
+    """A line for each recorded experiment: what it is, and how its numbers compare with the report's."""
+    sessions, lines, before = discover(), ["| experiment | what | the reports' numbers |", "|---|---|---|"], None
+    for name, card in recorded().items():
+        if sessions[name] != before:
+            before = sessions[name]
+            lines.append(f"| **{list(SESSIONS).index(before) + 1} · {before}** | | |")
+        verdicts = Counter(row["verdict"] for row in card["rows"])
+        counts = ", ".join(f"{verdicts[word]} {word}" for word in ("match", "better", "worse") if verdicts[word])
+        lines.append(f"| [{name}](exercises/record/{name}) | {card['title'].rstrip('.')} | {counts or '–'} |")
+    return "\n".join(lines)
+
+
 def experiments() -> str:
     """The first recorded numbers of each experiment that the report has, too."""
     lines = ["| experiment | quantity | report | here: median (range, n) | verdict |", "|---|---|---|---|---|"]
-    for name in discover():
-        path = ROOT / "exercises" / "record" / name / "card.json"
-        if not path.exists():
-            continue
-        card = json.loads(path.read_text())
+    for name, card in recorded().items():
         rows = [row for row in card["rows"] if row["verdict"] != "not comparable"]
         for row in (rows or card["rows"])[:6]:
             report = "–" if row["report"] is None else number(row["report"])
@@ -42,7 +58,7 @@ def experiments() -> str:
     return "\n".join(lines)
 
 
-def benchmarks() -> str:
+def speed() -> str:
     """A row for each workload and peer in benchmarks/results.json."""
     card = json.loads((ROOT / "benchmarks" / "results.json").read_text())
     lines = ["| workload | peer | ratio | to reach |", "|---|---|---|---|"]
@@ -50,7 +66,10 @@ def benchmarks() -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("name, table", [("experiments", experiments), ("benchmarks", benchmarks)])
+TABLES = {"overview": overview, "experiments": experiments, "benchmarks": speed}
+
+
+@pytest.mark.parametrize("name, table", TABLES.items())
 def test_numbers_come_from_recorded_runs(name, table):
     assert f"<!-- {name} -->\n{table()}\n<!-- /{name} -->" in README, "run `python tests/test_readme.py`"
 
@@ -95,7 +114,7 @@ def test_links_lead_somewhere():
 
 if __name__ == "__main__":
     text = README
-    for name, table in (("experiments", experiments), ("benchmarks", benchmarks)):
+    for name, table in TABLES.items():
         text = re.sub(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m: m[1] + table() + "\n" + m[2], text,
                       flags=re.DOTALL)
     (ROOT / "README.md").write_text(text)
