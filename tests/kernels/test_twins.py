@@ -178,7 +178,7 @@ CASES = {"tinynn.kernels.convolution.forward": convolution("xWb"), "tinynn.kerne
          **{f"tinynn.kernels.attention.{f.__name__}": f for f in (attention_forward, attention_backward)},
          **{f"tinynn.kernels.normalization.{f.__name__}": f for f in (channels_forward, channels_backward, rows_forward,
                                                                       rows_backward)},
-         "tinynn.kernels.activations.relu_backward": lambda rng, dtype: vectors(rng, dtype, 2),
+         "tinynn.kernels.activations.relu_backward": lambda rng, dtype: (*vectors(rng, dtype, 2), dtype(rng.choice([0, 0.2]))),
          "tinynn.kernels.activations.gelu_forward": lambda rng, dtype: vectors(rng, dtype, 1),
          "tinynn.kernels.activations.gelu_backward": lambda rng, dtype: vectors(rng, dtype, 2),
          "tinynn.kernels.normalization.moments": lambda rng, dtype: (images(rng, dtype),),

@@ -38,16 +38,16 @@ def ratio(x, p, q):
 
 
 @kernel
-def relu_backward(g, y):
-    """dL/dx = g where y = relu(x) > 0, else 0. g, y: vectors."""
-    return g * (y > 0)
+def relu_backward(g, x, slope):
+    """dL/dx = g where x > 0, else slope · g. g, x: vectors; slope: of their dtype. For a relu, its y will do as x."""
+    return g * np.where(x > 0, g.dtype.type(1), slope)
 
 
 @relu_backward.numba
-def _(g, y):
+def _(g, x, slope):
     dx = np.empty_like(g)
     for i in range(g.size):
-        dx[i] = g[i] if y[i] > 0 else 0
+        dx[i] = g[i] if x[i] > 0 else slope * g[i]
     return dx
 
 

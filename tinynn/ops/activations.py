@@ -46,7 +46,7 @@ def relu(x):
 def _(g, y):
     if isinstance(g, Tensor):
         return g * (y > 0)
-    return kernels.relu_backward(np.ravel(g), np.ravel(y)).reshape(g.shape)
+    return kernels.relu_backward(np.ravel(g), np.ravel(y), y.dtype.type(0)).reshape(g.shape)
 
 
 @op(analytic=False)
@@ -58,7 +58,10 @@ def leaky_relu(x, negative_slope=0.01):
 
 @leaky_relu.vjp
 def _(g, x, negative_slope):
-    return g * ((x > 0) * x.dtype.type(1 - negative_slope) + x.dtype.type(negative_slope))
+    slope = x.dtype.type(negative_slope)
+    if isinstance(g, Tensor):
+        return g * np.where(x > 0, x.dtype.type(1), slope)
+    return kernels.relu_backward(np.ravel(g), np.ravel(np.broadcast_to(x, g.shape)), slope).reshape(g.shape)
 
 
 @op
