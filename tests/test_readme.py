@@ -62,7 +62,7 @@ def speed() -> str:
     """A row for each workload and peer in benchmarks/results.json."""
     card = json.loads((ROOT / "benchmarks" / "results.json").read_text())
     lines = ["| workload | peer | ratio | to reach |", "|---|---|---|---|"]
-    lines += [f"| {row['workload']} | {row['peer']} | {row['ratio']:.2f} | {row['target']} |" for row in card["rows"]]
+    lines += [f"| {row['workload']} | {row['peer']} | {row['ratio']:.{2 if row['ratio'] >= 0.01 else 3}f} | {row['target']} |" for row in card["rows"]]
     return "\n".join(lines)
 
 
