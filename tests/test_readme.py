@@ -62,7 +62,9 @@ def speed() -> str:
     """A row for each workload and peer in benchmarks/results.json."""
     card = json.loads((ROOT / "benchmarks" / "results.json").read_text())
     lines = ["| workload | peer | ratio | to reach |", "|---|---|---|---|"]
-    lines += [f"| {row['workload']} | {row['peer']} | {row['ratio']:.{2 if row['ratio'] >= 0.01 else 3}f} | {row['target']} |" for row in card["rows"]]
+    for row in card["rows"]:
+        ratio = f"{row['ratio']:.{2 if row['ratio'] >= 0.01 else 3}f}"
+        lines.append(f"| {row['workload']} | {row['peer']} | {ratio} | {row['target']} |")
     return "\n".join(lines)
 
 

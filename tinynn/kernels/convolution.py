@@ -3,8 +3,9 @@
     y[n, o, i, j] = b[o] + Σ_{c, u, v} x[n, c, i·s_h + u − p_h, j·s_w + v − p_w] · W[o, c, u, v]        zeros outside the image
 
 Seven nested loops: over n, o, i, j, c, u, v. The references write them as one einsum over a view of all windows. The loops
-turn one image after the other into a matrix whose columns are its windows ("im2col", as in Chellapilla, Puri & Simard
-2006), small enough to stay in the cache, and leave the arithmetic to BLAS. winograd.py has a faster way for 3 × 3 windows.
+turn one image after the other, or a few small ones, into a matrix whose columns are its windows ("im2col", as in
+Chellapilla, Puri & Simard 2006), small enough to stay in the cache, and leave the arithmetic to BLAS. winograd.py has a
+faster way for 3 × 3 windows.
 
 Shapes: x (N, C, H, W), W (O, C, kh, kw), y (N, O, Ho, Wo), Ho = ⌊(H + 2 p_h − kh)/s_h⌋ + 1. Strides s and paddings p are
 ints, two of each. Threads share out the images, BLOCK at a time.
@@ -34,13 +35,19 @@ def _(x, W, b, sh, sw, ph, pw):
     Ho, Wo = (H + 2 * ph - kh) // sh + 1, (width + 2 * pw - kw) // sw + 1
     y = np.empty((N, O, Ho * Wo), x.dtype)
     rows = W.reshape(O, C * kh * kw)
+    P, some = Ho * Wo, side_by_side(Ho * Wo)
     for block in prange((N + BLOCK - 1) // BLOCK):
-        lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((C * kh * kw, Ho * Wo), x.dtype)
-        for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
-            to_columns(x[n], lines, columns, 0, kh, kw, sh, sw, ph, pw, Ho, Wo)
-            np.dot(rows, columns, y[n])                         # (O, C·kh·kw) @ (C·kh·kw, Ho·Wo) -> (O, Ho·Wo)
-            for o in range(O):
-                y[n, o] += b[o]
+        lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.zeros((C * kh * kw, some * P), x.dtype)
+        product, end = np.empty((O, some * P), x.dtype), min(block * BLOCK + BLOCK, N)
+        for first in range(block * BLOCK, end, some):
+            for n in range(first, min(first + some, end)):
+                to_columns(x[n], lines, columns, (n - first) * P, kh, kw, sh, sw, ph, pw, Ho, Wo)
+            np.dot(rows, columns, product)                      # (O, C·kh·kw) @ (C·kh·kw, some·P) -> (O, some·P)
+            for n in range(first, min(first + some, end)):
+                for o in range(O):
+                    of_n, from_o = product[o, (n - first) * P:(n - first + 1) * P], y[n, o]
+                    for e in range(P):
+                        from_o[e] = of_n[e] + b[o]
     return y.reshape(N, O, Ho, Wo)
 
 
@@ -60,12 +67,16 @@ def _(g, W, H, width, sh, sw, ph, pw):
     (N, O, Ho, Wo), (_, C, kh, kw) = g.shape, W.shape
     dx = np.empty((N, C, H, width), g.dtype)
     rows = W.reshape(O, C * kh * kw).T.copy()
-    flat = g.reshape(N, O, Ho * Wo)
+    P, some = Ho * Wo, side_by_side(Ho * Wo)
     for block in prange((N + BLOCK - 1) // BLOCK):
-        lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), g.dtype), np.empty((C * kh * kw, Ho * Wo), g.dtype)
-        for n in range(block * BLOCK, min(block * BLOCK + BLOCK, N)):
-            np.dot(rows, flat[n], columns)                      # (C·kh·kw, O) @ (O, Ho·Wo) -> (C·kh·kw, Ho·Wo)
-            from_columns(columns, lines, dx[n], kh, kw, sh, sw, ph, pw, Ho, Wo)
+        lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), g.dtype), np.empty((C * kh * kw, some * P), g.dtype)
+        d, end = np.zeros((O, some * P), g.dtype), min(block * BLOCK + BLOCK, N)
+        for first in range(block * BLOCK, end, some):
+            for n in range(first, min(first + some, end)):
+                d[:, (n - first) * P:(n - first + 1) * P] = g[n].reshape(O, P)
+            np.dot(rows, d, columns)                            # (C·kh·kw, O) @ (O, some·P) -> (C·kh·kw, some·P)
+            for n in range(first, min(first + some, end)):
+                from_columns(columns, (n - first) * P, lines, dx[n], kh, kw, sh, sw, ph, pw, Ho, Wo)
     return dx
 
 
@@ -79,23 +90,26 @@ def to_weight(x, g, kh, kw, sh, sw, ph, pw):
 @to_weight.numba(parallel=True)
 def _(x, g, kh, kw, sh, sw, ph, pw):
     (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
-    P, blocks = Ho * Wo, (N + BLOCK - 1) // BLOCK
-    some = min(BLOCK, max(1, 256 // P))         # small images stand side by side: one product, one sum into dW, for several
+    P, some, blocks = Ho * Wo, side_by_side(Ho * Wo), (N + BLOCK - 1) // BLOCK
     dW = np.zeros((blocks, O, C * kh * kw), x.dtype)            # a part for each block
     for block in prange(blocks):
         lines, part = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((O, C * kh * kw), x.dtype)
         columns, d = np.zeros((C * kh * kw, some * P), x.dtype), np.zeros((O, some * P), x.dtype)
-        for first in range(block * BLOCK, min(block * BLOCK + BLOCK, N), some):
-            for i in range(some):
-                n = first + i
-                if n < min(block * BLOCK + BLOCK, N):
-                    to_columns(x[n], lines, columns, i * P, kh, kw, sh, sw, ph, pw, Ho, Wo)
-                    d[:, i * P:i * P + P] = g[n].reshape(O, P)
-                else:
-                    d[:, i * P:i * P + P] = 0                   # images that are not there give nothing
+        end = min(block * BLOCK + BLOCK, N)
+        for first in range(block * BLOCK, end, some):
+            d[:, (end - first) * P:] = 0                        # images that are not there give nothing
+            for n in range(first, min(first + some, end)):
+                to_columns(x[n], lines, columns, (n - first) * P, kh, kw, sh, sw, ph, pw, Ho, Wo)
+                d[:, (n - first) * P:(n - first + 1) * P] = g[n].reshape(O, P)
             np.dot(d, columns.T, part)                          # (O, some·P) @ (some·P, C·kh·kw) -> (O, C·kh·kw)
             dW[block] += part
     return dW.sum(0).reshape(O, C, kh, kw)
+
+
+@helper
+def side_by_side(P):
+    """How many images of P outputs share a product: some 256 columns, or W is packed, and dW summed, for too few."""
+    return min(BLOCK, max(1, 256 // P))
 
 
 @helper
@@ -104,16 +118,21 @@ def to_columns(x, lines, columns, start, kh, kw, sh, sw, ph, pw, Ho, Wo):
 
     Of a channel, what the windows' column v sees are the columns v − pw, v − pw + sw, ... of the image: picked once, into
     `lines` (sh, ·), these serve all u. Line i·sh + u stands as the (i + u//sh)-th of those with remainder u % sh, so the
-    lines of all outputs follow each other, and a row of `columns` is copied in one go.
+    lines of all outputs follow each other, and a row of `columns` is copied in one go. (Remainders are counted: to divide
+    for each line took longer than all else.)
     """
-    for c in range(len(x)):
-        for v in range(kw):
-            first, last = seen(v, sw, pw, x.shape[2], Wo)
-            lines[:] = 0
-            for h in range(ph, min(x.shape[1] + ph, (Ho - 1) * sh + kh)):
-                at, given, picked = h // sh * Wo, x[c, h - ph], lines[h % sh]
+    for v in range(kw):
+        first, last = seen(v, sw, pw, x.shape[2], Wo)
+        lines[:] = 0                                            # and what no channel has a pixel for stays 0
+        for c in range(len(x)):
+            at, remainder = ph // sh * Wo, ph % sh
+            for h in range(min(x.shape[1], (Ho - 1) * sh + kh - ph)):
+                given, picked = x[c, h], lines[remainder]
                 for j in range(first, last):
                     picked[at + j] = given[j * sw + v - pw]
+                remainder += 1
+                if remainder == sh:
+                    remainder, at = 0, at + Wo
             for u in range(kh):
                 row, some = columns[(c * kh + u) * kw + v, start:start + Ho * Wo], lines[u % sh, u // sh * Wo:][:Ho * Wo]
                 for e in range(Ho * Wo):
@@ -121,21 +140,25 @@ def to_columns(x, lines, columns, start, kh, kw, sh, sw, ph, pw, Ho, Wo):
 
 
 @helper
-def from_columns(columns, lines, x, kh, kw, sh, sw, ph, pw, Ho, Wo):
-    """The way back: x (C, H, W) ← the sum of all that `columns` has for its elements. lines (sh, ·): scratch."""
+def from_columns(columns, start, lines, x, kh, kw, sh, sw, ph, pw, Ho, Wo):
+    """The way back: x (C, H, W) ← the sum of all that columns[:, start:start + Ho·Wo] has for its elements."""
     x[:] = 0
-    for c in range(len(x)):
-        for v in range(kw):
-            first, last = seen(v, sw, pw, x.shape[2], Wo)
+    for v in range(kw):
+        first, last = seen(v, sw, pw, x.shape[2], Wo)
+        for c in range(len(x)):
             lines[:] = 0
             for u in range(kh):
-                row, some = columns[(c * kh + u) * kw + v], lines[u % sh, u // sh * Wo:][:Ho * Wo]
+                row, some = columns[(c * kh + u) * kw + v, start:start + Ho * Wo], lines[u % sh, u // sh * Wo:][:Ho * Wo]
                 for e in range(Ho * Wo):
                     some[e] += row[e]
-            for h in range(ph, min(x.shape[1] + ph, (Ho - 1) * sh + kh)):
-                at, taken, summed = h // sh * Wo, x[c, h - ph], lines[h % sh]
+            at, remainder = ph // sh * Wo, ph % sh
+            for h in range(min(x.shape[1], (Ho - 1) * sh + kh - ph)):
+                taken, summed = x[c, h], lines[remainder]
                 for j in range(first, last):
                     taken[j * sw + v - pw] += summed[at + j]
+                remainder += 1
+                if remainder == sh:
+                    remainder, at = 0, at + Wo
 
 
 @helper
