@@ -181,9 +181,9 @@ def add_pitfalls(card, table, best, kinds, floor, restored, validation, config):
         f"{clipped:.5f}, and a network that is linear but for a sigmoid at its very end {ours:.5f}. Most pixels are paper, "
         "exactly 0: a sigmoid says so over a wide range of its input, a straight line at one point.",
         f"A ReLU on the code lets each of its numbers say half as much, and some nothing: {listed(dead)} are 0 for every "
-        f"image (“dead”). This tutorials' network is likely the report's: {last} epochs with batches of {config.kind_batch} "
-        f"at Adam's own rate end at {', '.join(f'{end[RELU, q]:.4f}' for q in config.codes)}, in the report at "
-        f"{', '.join(f'{REPORT[64, q][1]:.4f}' for q in config.codes)}.",
+        f"image (“dead”). This network, which many tutorials have, is likely the report's: {last} epochs with batches of "
+        f"{config.kind_batch} at Adam's own rate end at {', '.join(f'{end[RELU, q]:.4f}' for q in config.codes)}, in the "
+        f"report at {', '.join(f'{REPORT[64, q][1]:.4f}' for q in config.codes)}.",
         f"Depth helps short codes. After {config.kind_epochs} epochs the deep network's error is "
         + ", ".join(f"{ratio:.2f} times ours with a code of {q}" for q, ratio in deep.items()) + ". Where the code is long "
         "there is little to gain, and {0} units in between are one more bottleneck, and more to learn.".format(WIDE),
