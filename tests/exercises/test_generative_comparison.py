@@ -41,15 +41,11 @@ def test_what_no_model_made():
     np.testing.assert_array_equal(np.sort(pictures[PIXELS][:, 5]), np.sort(x[:2000, 0, 0, 5]))
 
 
-def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
-    from exercises.generative import _boltzmann
+def test_a_tiny_run_has_every_row(tmp_path, monkeypatch, few_mnist):
     monkeypatch.setattr(comparison, "mnist", few_digits)
-    monkeypatch.setattr(_boltzmann.data, "mnist", few_digits)
-    _boltzmann.digits.cache_clear()
     config = replace(QUICK, images=40, test=20, epochs=(1, 1, 2, 5, 1), batch=20, hidden=(8, (6, 5)), steps=3, temperatures=20,
                      draws=3, made=20, judge_images=30, judge_epochs=1, jobs=1, out=tmp_path)
     card = run_one(comparison, config)
-    _boltzmann.digits.cache_clear()
     rows = {row.quantity: row for row in card.rows}
     for name in (*MODELS, *BESIDE):
         assert np.isfinite(rows[f"Fréchet distance, {name}"].median) and 0 <= rows[f"recall, {name}"].median <= 1
