@@ -9,7 +9,7 @@ near each other (pixels know nothing of that: a digit moved by a pixel is far aw
     recall             the share of real pictures that lie among the made ones: is anything missing?
                        "among": nearer to one of them than its k-th neighbour of its own kind (Kynkäänniemi et al. 2019)
 
-The network is report A's tuned one (features/cnn_digits.py), as good as 99 % of the test digits.
+The network is report A's tuned one (features/cnn_digits.py), right about some 99 % of the test digits.
 """
 import numpy as np
 

@@ -11,7 +11,7 @@ what happens with Adam's own 0.9; and with a discriminator that is too strong, b
 the loss of the theory, which is flat where D is sure ("saturating"), and with the one that everybody uses.
 
 Change first: in `build`, leave out the batch norm, or the dropout: who wins then, and after how many epochs? The test that
-guards the losses: tests/train/test_adversarial.py::test_losses_at_the_equilibrium
+guards the networks: tests/exercises/test_gan_exercise.py::test_the_players
 """
 import shutil
 from dataclasses import dataclass
@@ -148,8 +148,8 @@ def add_pitfalls(card, found, verdicts, config):
         f"would be right about half, and both losses ln 2 = {LN2:.2f}. The report's 3.08 and 0.253 say the same: D is "
         "winning, and the samples are as good as they are in spite of it.",
         "The losses do not tell how good samples are. From the first epoch to the last G's loss went from "
-        f"{first['G']:.2f} to {end['G']:.2f}, “worse”, while the samples went from blots to digits (figure “samples”).",
-        "What the theory minimises learns badly. With three steps of D for one of G, D is right about "
+        f"{first['G']:.2f} to {end['G']:.2f}, while the samples became what figure “samples” shows.",
+        "Is what the theory minimises any good to learn by? With three steps of D for one of G, D is right about "
         f"{right[STRONG]:.0f} % of the digits with the usual loss −ln D(G(z)), about {right[SATURATING]:.0f} % with "
         "ln(1 − D(G(z))), whose slope is gone where D is sure. Precision "
         f"{strong['precision']:.2f} against {saturating['precision']:.2f}, recall {strong['recall']:.2f} against "

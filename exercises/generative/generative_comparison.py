@@ -176,9 +176,9 @@ def add_pitfalls(card, found, verdicts, bits):
     first = min(MODELS, key=far.get)
     slow = max(MODELS, key=lambda name: np.median([one["sampling"] for one in found[name]]))
     card.pitfalls += [
-        f"There is no best model. {best} has the highest (bound on) ln p, {near[best]:.1f} nats, and pictures at a Fréchet "
-        f"distance of {far[best]:.3g}; {first}'s are the nearest, {far[first]:.3g}"
-        + (", and of its ln p nothing is known." if first not in KIND else "."),
+        f"“Best” is a question of what is asked. By (the bound on) ln p it is {best}, with {near[best]:.1f} nats, by the "
+        f"Fréchet distance of its pictures {first}, with {far[first]:.3g} ({best}: {far[best]:.3g}). Of a GAN's ln p nothing is "
+        "known.",
         f"Precision and recall are two things: a model that makes a few good digits over and over has the first. {first} has "
         f"{good[first]:.2f} and {whole[first]:.2f}; real digits beside real ones have {good[REAL]:.2f} and {whole[REAL]:.2f}, "
         f"a Gaussian {good[GAUSSIAN]:.2f} and {whole[GAUSSIAN]:.2f}. Numbers without such neighbours say little.",

@@ -185,10 +185,11 @@ def add_pitfalls(card, found, toy):
         f"{each(middle['jitter'], '.2g')}. Whether it tells how good samples are is another question: the rank correlation of "
         f"its mean over an epoch with the Fréchet distance of that epoch's samples is {each(middle['told'], '.2f')}.",
         f"A smooth loss is not a good sample. The Fréchet distances at the end are {each(middle['end'], '.3g')}, after as "
-        f"many steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often "
-        "costs five times as much.",
+        f"many steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often, "
+        "and a penalty that is differentiated twice, have to be paid for.",
         "Clipping bounds the slope, but nobody knows by what: with clipped weights the “distance” is one of its own units. "
-        "The penalty asks for a slope of 1 between samples and data, so its loss is in the units of the data.",
+        "The penalty asks for a slope of 1 between samples and data, so minus its loss, but for the penalty, is in the units of "
+        "the data.",
         "Where the truth is known, look at it. Of the ring's eight modes, the fewest that a run reached are "
         f"{each(least, 'd')}; of the samples, near a mode are {each(near, '.0f')} %.",
     ]
@@ -206,7 +207,7 @@ def draw_losses(card, found, config):
         low, high = np.quantile(loss[len(loss) // 50:], (0.002, 0.998))
         ax.set(title=name, xlabel="steps of the generator", ylim=(low - 0.1 * (high - low), high + 0.1 * (high - low)))
     axes[0].set_ylabel("loss of the discriminator (nats)")
-    axes[1].set_ylabel("loss of the critic: minus a distance")
+    axes[1].set_ylabel("loss of the critic: minus a distance, and penalty")
     card.add_figure(fig, "losses", "The critic's loss before each step of the generator, and its running mean over a fiftieth "
                     "of all steps (black): the first run of each game. The first and the farthest values may lie outside.")
 
