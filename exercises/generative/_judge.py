@@ -17,6 +17,7 @@ from exercises.features import cnn_digits
 from exercises.features._digits import score, split, train
 from tinynn import nn, no_grad, optim
 from tinynn.train import sweep
+from tinynn.transport import squared_distances
 
 
 def learn(setting: dict, rng: np.random.Generator) -> dict:
@@ -83,8 +84,3 @@ def precision_recall(real, made, k: int = 3) -> tuple:
 def kth_distance(x, k):
     """The squared distance of each x (N, d) from its k-th nearest neighbour: (N,)."""
     return np.partition(squared_distances(x, x), k, axis=1)[:, k]                           # the 0-th is x itself
-
-
-def squared_distances(x, y):
-    """|x − y|² for all pairs of rows: (N, d), (M, d) -> (N, M)."""
-    return np.maximum((x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1) - 2 * x @ y.T, 0)

@@ -7,7 +7,7 @@ unless they are moved. _judge.py has what a classifier's features tell of digits
 import numpy as np
 
 from exercises.features._images import in_rows, show
-from exercises.generative._judge import squared_distances
+from tinynn.transport import squared_distances
 
 
 def line(a, b, t) -> np.ndarray:
@@ -37,7 +37,7 @@ def contrast(x) -> float:
 def distances(x, y) -> np.ndarray:
     """The root mean square difference of all pairs of pictures (N, 3, 32, 32), (M, 3, 32, 32), black 0, white 1: (N, M)."""
     x, y = (pictures.reshape(len(pictures), -1) for pictures in (x, y))
-    return np.sqrt(squared_distances(x, y) / x.shape[1]) / 2                                # black is −1
+    return np.sqrt(np.maximum(squared_distances(x, y), 0) / x.shape[1]) / 2                           # black is −1
 
 
 def compare(made, x, held) -> dict:

@@ -177,8 +177,8 @@ def add_pitfalls(card, found, verdicts, bits):
     slow = max(MODELS, key=lambda name: np.median([one["sampling"] for one in found[name]]))
     card.pitfalls += [
         f"“Best” is a question of what is asked. By (the bound on) ln p it is {best}, with {near[best]:.1f} nats, by the "
-        f"Fréchet distance of its pictures {first}, with {far[first]:.3g} ({best}: {far[best]:.3g}). Of a GAN's ln p nothing is "
-        "known.",
+        f"Fréchet distance of its pictures {first}, with {far[first]:.3g} ({best}: {far[best]:.3g}). Of a GAN's ln p nothing "
+        "is known.",
         f"Precision and recall are two things: a model that makes a few good digits over and over has the first. {first} has "
         f"{good[first]:.2f} and {whole[first]:.2f}; real digits beside real ones have {good[REAL]:.2f} and {whole[REAL]:.2f}, "
         f"a Gaussian {good[GAUSSIAN]:.2f} and {whole[GAUSSIAN]:.2f}. Numbers without such neighbours say little.",

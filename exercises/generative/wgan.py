@@ -188,8 +188,8 @@ def add_pitfalls(card, found, toy):
         f"many steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often, "
         "and a penalty that is differentiated twice, have to be paid for.",
         "Clipping bounds the slope, but nobody knows by what: with clipped weights the “distance” is one of its own units. "
-        "The penalty asks for a slope of 1 between samples and data, so minus its loss, but for the penalty, is in the units of "
-        "the data.",
+        "The penalty asks for a slope of 1 between samples and data, so minus its loss, but for the penalty, is in the units "
+        "of the data.",
         "Where the truth is known, look at it. Of the ring's eight modes, the fewest that a run reached are "
         f"{each(least, 'd')}; of the samples, near a mode are {each(near, '.0f')} %.",
     ]

@@ -299,18 +299,18 @@ def _(draw, dtype):
     return lambda logits: op(logits, labels), [draw(testing.arrays((n, k), dtype=dtype))]
 
 
-@case("tinynn.transport.entropic")
+@case("tinynn.transport.entropic.entropic")
 def _(draw, dtype):
     """Weights from a softmax, as they must add up to 1; ε so large that few iterations converge to rounding."""
-    n, m, op = draw(st.integers(1, 3)), draw(st.integers(1, 3)), registry["tinynn.transport.entropic"]
+    n, m, op = draw(st.integers(1, 3)), draw(st.integers(1, 3)), registry["tinynn.transport.entropic.entropic"]
     return (lambda a, b, C: op(tn.softmax(a), tn.softmax(b), C, 3.0, 1e-11 if C.dtype == float else 1e-6, 99),
             [draw(testing.arrays(shape, dtype=dtype)) for shape in (n, m, (n, m))])
 
 
-@case("tinynn.transport.to_self")
+@case("tinynn.transport.entropic.to_self")
 def _(draw, dtype):
     """Costs are distances, as they must be symmetric; of one point alone the gradient is 0, but for rounding."""
-    n, op, distances = 2, registry["tinynn.transport.to_self"], tn.transport.squared_distances
+    n, op, distances = 2, registry["tinynn.transport.entropic.to_self"], tn.transport.squared_distances
     return (lambda a, x: op(tn.softmax(a), distances(x, x), 3.0, 1e-11 if x.dtype == float else 1e-6, 99),
             [draw(testing.arrays(shape, dtype=dtype)) for shape in (n, (n, 1))])
 

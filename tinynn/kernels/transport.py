@@ -1,4 +1,4 @@
-"""Sinkhorn's iterations, to the end. transport.py says what they are for."""
+"""Sinkhorn's iterations, to the end. transport/entropic.py says what they are for."""
 import numpy as np
 
 from .registry import helper, kernel
