@@ -1,11 +1,15 @@
 """`python -m benchmarks [NAME ...]`: a row for each workload and peer. `growth`, `convolution`: how cost grows, as figures.
 
-Install the peers with `pip install -e ".[peers]"`; those that are missing are skipped. Run it on a quiet machine.
+Each workload and its peers have a process to themselves: what other workloads leave behind (BLAS that keeps to one thread
+since a kernel with threads ran, warm threads of other libraries) would count for one and against the other. Install the
+peers with `pip install -e ".[peers]"`; those that are missing are skipped. Run it on a quiet machine.
 """
 import argparse
 import json
 import platform
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
 from pathlib import Path
 
 from exercises.card import write_whole
@@ -31,7 +35,8 @@ def main():
         parser.error(f"there is no workload {', '.join(unknown)}; there are {', '.join([*names, *FIGURES])}")
     for workload, targets, how in TABLE:
         if not chosen or workload.__name__ in chosen:
-            keep(run(workload, targets, how))
+            with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                keep(process.submit(run, workload, targets, how).result())
     for name, draw in FIGURES.items():
         if not chosen or name in chosen:
             print("wrote", draw())
