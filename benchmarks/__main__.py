@@ -16,7 +16,7 @@ from exercises.card import write_whole
 
 from . import (adversarial, convolution, features, features_attention, generative, growth, recurrent, transport,
                workloads)
-from .timing import compare
+from .timing import run, title_of
 
 TABLE = [row for module in (workloads, recurrent, features, features_attention, generative, adversarial, transport)
          for row in module.TABLE]
@@ -40,25 +40,6 @@ def main():
     for name, draw in FIGURES.items():
         if not chosen or name in chosen:
             print("wrote", draw())
-
-
-def run(workload, targets, how) -> list:
-    """Time one workload, print its rows and return them."""
-    title = title_of(workload)
-    times = compare(workload(), **how)
-    ours, rows = times.pop("tinynn"), []
-    print(f"{title}\n    {'tinynn':28} {ours * 1e3:10.3f} ms", flush=True)
-    for peer, seconds in times.items():
-        ratio, target = ours / seconds, targets[peer]
-        print(f"    {peer:28} {seconds * 1e3:10.3f} ms    ratio {ratio:5.2f}, to reach {target:4.2f}: "
-              f"{'yes' if ratio <= target else 'NO'}", flush=True)
-        rows.append({"workload": title, "peer": peer, "ratio": round(ratio, 3), "target": target})
-    return rows
-
-
-def title_of(workload) -> str:
-    """The first line of its docstring."""
-    return workload.__doc__.strip().splitlines()[0].rstrip(".")
 
 
 def keep(rows):

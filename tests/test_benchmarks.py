@@ -4,7 +4,7 @@ import json
 import pytest
 
 import benchmarks.__main__ as benchmarks
-from benchmarks import workloads
+from benchmarks import timing, workloads
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def results(tmp_path, monkeypatch):
 
 
 def rows(workload, ratio, peer="PyTorch") -> list:
-    return [{"workload": benchmarks.title_of(workload), "peer": peer, "ratio": ratio, "target": 1.0}]
+    return [{"workload": timing.title_of(workload), "peer": peer, "ratio": ratio, "target": 1.0}]
 
 
 def test_a_workload_measured_again_takes_the_place_of_its_rows_alone(results):
@@ -42,6 +42,6 @@ def test_a_row_has_the_ratio_of_medians_and_its_target(capsys):
     def workload():
         """Counts. Not a second line."""
         return {"tinynn": lambda: sum(range(20_000)), "peer": lambda: sum(range(200_000))}
-    [row] = benchmarks.run(workload, {"peer": 0.5}, {"rounds": 3, "seconds": 0.01})
+    [row] = timing.run(workload, {"peer": 0.5}, {"rounds": 3, "seconds": 0.01})
     assert row["workload"] == "Counts. Not a second line" and row["peer"] == "peer" and row["target"] == 0.5
     assert 0.02 < row["ratio"] < 0.5 and "yes" in capsys.readouterr().out

@@ -85,6 +85,15 @@ def draws(rng, dtype, *shapes):
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
 
 
+def products(by_columns):
+    """a b or aᵀ b in parts, b stored either way."""
+    def draw(rng, dtype):
+        n, k, m = (int(size) for size in rng.integers(1, 9, 3))
+        a, b, bT = draws(rng, dtype, (k, n) if by_columns else (n, k), (k, m), (m, k))
+        return a, b if rng.integers(2) else bT.T, int(rng.integers(1, n + 1))
+    return draw
+
+
 def convolution(order):
     """Draws for the kernel that takes these arrays (x, W, b, d) and then sizes and settings."""
     def draw(rng, dtype):
@@ -175,6 +184,7 @@ CASES = {"tinynn.kernels.convolution.forward": convolution("xWb"), "tinynn.kerne
          "tinynn.kernels.convolution.to_weight": convolution("xd"), "tinynn.kernels.winograd.forward": winograd("xWb"),
          "tinynn.kernels.winograd.to_weight": winograd("xd"), "tinynn.kernels.pooling.maxima": maxima,
          "tinynn.kernels.pooling.scatter": scatter,
+         "tinynn.kernels.products.by_rows": products(False), "tinynn.kernels.products.by_columns": products(True),
          **{f"tinynn.kernels.attention.{f.__name__}": f for f in (attention_forward, attention_backward)},
          **{f"tinynn.kernels.normalization.{f.__name__}": f for f in (channels_forward, channels_backward, rows_forward,
                                                                       rows_backward)},

@@ -35,7 +35,7 @@ def _(x, W, b, sh, sw, ph, pw):
     Ho, Wo = (H + 2 * ph - kh) // sh + 1, (width + 2 * pw - kw) // sw + 1
     y = np.empty((N, O, Ho * Wo), x.dtype)
     rows = W.reshape(O, C * kh * kw)
-    P, some = Ho * Wo, side_by_side(Ho * Wo)
+    P, some = Ho * Wo, side_by_side(Ho * Wo, BLOCK)
     for block in prange((N + BLOCK - 1) // BLOCK):
         lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.zeros((C * kh * kw, some * P), x.dtype)
         product, end = np.empty((O, some * P), x.dtype), min(block * BLOCK + BLOCK, N)
@@ -67,7 +67,7 @@ def _(g, W, H, width, sh, sw, ph, pw):
     (N, O, Ho, Wo), (_, C, kh, kw) = g.shape, W.shape
     dx = np.empty((N, C, H, width), g.dtype)
     rows = W.reshape(O, C * kh * kw).T.copy()
-    P, some = Ho * Wo, side_by_side(Ho * Wo)
+    P, some = Ho * Wo, side_by_side(Ho * Wo, BLOCK)
     for block in prange((N + BLOCK - 1) // BLOCK):
         lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), g.dtype), np.empty((C * kh * kw, some * P), g.dtype)
         d, end = np.zeros((O, some * P), g.dtype), min(block * BLOCK + BLOCK, N)
@@ -90,26 +90,30 @@ def to_weight(x, g, kh, kw, sh, sw, ph, pw):
 @to_weight.numba(parallel=True)
 def _(x, g, kh, kw, sh, sw, ph, pw):
     (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
-    P, some, blocks = Ho * Wo, side_by_side(Ho * Wo), (N + BLOCK - 1) // BLOCK
-    dW = np.zeros((blocks, O, C * kh * kw), x.dtype)            # a part for each block
+    P = Ho * Wo
+    size = max(BLOCK, min(N, 512 // P))                         # fewer, and to add up the parts takes as long as they do
+    some, blocks = side_by_side(P, size), (N + size - 1) // size
+    dWT = np.zeros((max(blocks, 1), C * kh * kw, O), x.dtype)   # a part for each block, transposed: BLAS is faster so
     for block in prange(blocks):
-        lines, part = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((O, C * kh * kw), x.dtype)
-        columns, d = np.zeros((C * kh * kw, some * P), x.dtype), np.zeros((O, some * P), x.dtype)
-        end = min(block * BLOCK + BLOCK, N)
-        for first in range(block * BLOCK, end, some):
-            d[:, (end - first) * P:] = 0                        # images that are not there give nothing
+        lines, part = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((C * kh * kw, O), x.dtype)
+        columns, d = np.zeros((C * kh * kw, some * P), x.dtype), np.zeros((some * P, O), x.dtype)
+        end = min(block * size + size, N)
+        for first in range(block * size, end, some):
+            d[(end - first) * P:] = 0                           # images that are not there give nothing
             for n in range(first, min(first + some, end)):
                 to_columns(x[n], lines, columns, (n - first) * P, kh, kw, sh, sw, ph, pw, Ho, Wo)
-                d[:, (n - first) * P:(n - first + 1) * P] = g[n].reshape(O, P)
-            np.dot(d, columns.T, part)                          # (O, some·P) @ (some·P, C·kh·kw) -> (O, C·kh·kw)
-            dW[block] += part
-    return dW.sum(0).reshape(O, C, kh, kw)
+                d[(n - first) * P:(n - first + 1) * P] = g[n].reshape(O, P).T
+            np.dot(columns, d, part)                            # (C·kh·kw, some·P) @ (some·P, O) -> (C·kh·kw, O)
+            dWT[block] += part
+    for block in range(1, blocks):
+        dWT[0] += dWT[block]
+    return dWT[0].T.copy().reshape(O, C, kh, kw)
 
 
 @helper
-def side_by_side(P):
-    """How many images of P outputs share a product: some 256 columns, or W is packed, and dW summed, for too few."""
-    return min(BLOCK, max(1, 256 // P))
+def side_by_side(P, size):
+    """How many images of P outputs, of `size`, share a product: some 256 columns, or W is packed and dW summed for too few."""
+    return min(size, max(1, 256 // P))
 
 
 @helper

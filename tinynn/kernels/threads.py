@@ -22,7 +22,8 @@ def one_blas_thread(wanted: bool = True):
 def one_blas_thread_from_now_on():
     """BLAS keeps to one thread for the rest of the process: what a kernel with threads of its own needs, and its surroundings.
 
-    Large products outside our kernels lose by it; `threadpoolctl.threadpool_limits` gives them their threads back.
+    Large products would lose by it: products.py shares out ours, and `threadpoolctl.threadpool_limits` gives those outside
+    tinynn their threads back.
     """
     if not Always.one_thread:
         libraries().limit(limits=1, user_api="blas")
