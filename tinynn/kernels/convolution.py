@@ -155,11 +155,11 @@ def from_columns(columns, start, lines, x, kh, kw, sh, sw, ph, pw, Ho, Wo):
                 row, some = columns[(c * kh + u) * kw + v, start:start + Ho * Wo], lines[u % sh, u // sh * Wo:][:Ho * Wo]
                 for e in range(Ho * Wo):
                     some[e] += row[e]
-            at, remainder = ph // sh * Wo, ph % sh
+            at, remainder = ph // sh * Wo + first, ph % sh
             for h in range(min(x.shape[1], (Ho - 1) * sh + kh - ph)):
-                taken, summed = x[c, h], lines[remainder]
-                for j in range(first, last):
-                    taken[j * sw + v - pw] += summed[at + j]
+                taken, summed = x[c, h, first * sw + v - pw::sw], lines[remainder, at:]
+                for j in range(last - first):
+                    taken[j] += summed[j]
                 remainder += 1
                 if remainder == sh:
                     remainder, at = 0, at + Wo
