@@ -84,7 +84,8 @@ def estimate(model, counts, temperatures, rng):
 def ask(model, counts, questions) -> dict:
     """What the questions ask of a machine (an RBM or a DBM):
 
-    moved: the share of chains that show another digit than the one at which they started, at each of `steps`;
+    moved: the share of chains that show another digit than the one at which they started, at each of `steps`; commonest: that
+    of the digit which most of them show at the end;
     holes: {x axis: (holes, 2)}, the squared error of a pixel, and the share of digits read rightly, of completed pictures;
     sevens: {"top", "bottom"}: the shares (10,) of digits that are read when 12 rows of test sevens are completed;
     one, mean: the squared error of a pixel where the lower half was removed, of one completion and of the mean of several.
@@ -93,7 +94,8 @@ def ask(model, counts, questions) -> dict:
     read, x, y = Reader(counts), x_test[:questions.pictures], y_test[:questions.pictures]
     path = model.gibbs(x_test[:questions.chains], questions.steps[-1], trajectory=True)         # (steps + 1, chains, 784)
     begin = read(path[0])
-    answers = {"moved": [float((read(path[n]) != begin).mean()) for n in questions.steps]}
+    answers = {"moved": [float((read(path[n]) != begin).mean()) for n in questions.steps],
+               "commonest": float(np.bincount(read(path[-1])).max() / len(begin))}
     answers["holes"] = {axis: np.array([score(model.reconstruct(x, known_pixels(*hole), questions.fill), x, y, read)
                                         for _, *hole in holes]) for axis, holes in questions.holes().items()}
     sevens = x_test[y_test == 7][:questions.pictures]
@@ -112,19 +114,23 @@ def score(completed, x, y, read) -> tuple:
 
 
 def fill_without_machine(counts, questions) -> dict:
-    """{filler: {x axis: (holes, 2)}} as in `ask`, with pixels from the nearest training digit, or the mean one."""
+    """{filler: {x axis: (holes, 2), "one": a number}} as in `ask`, with pixels of the nearest training digit, or the mean."""
     x_train, _, x, y, _ = digits(*counts)
-    read, x, y, scores = Reader(counts), x[:questions.pictures], y[:questions.pictures], {}
-    for filler in FILLERS:
-        scores[filler] = {}
-        for axis, holes in questions.holes().items():
-            rows = []
-            for _, *hole in holes:
-                known = known_pixels(*hole)
-                source = read.x[nearest(x, read.x, known)] if filler.startswith("nearest") else x_train.mean(axis=0)
-                rows.append(score(np.where(known, x, source), x, y, read))
-            scores[filler][axis] = np.array(rows)
-    return scores
+    read, x, y = Reader(counts), x[:questions.pictures], y[:questions.pictures]
+
+    def filled(filler, first, rows):
+        known = known_pixels(first, rows)
+        source = read.x[nearest(x, read.x, known)] if filler.startswith("nearest") else x_train.mean(axis=0)
+        return score(np.where(known, x, source), x, y, read)
+    return {filler: {axis: np.array([filled(filler, *hole) for _, *hole in holes])
+                     for axis, holes in questions.holes().items()}
+            | {"one": filled(filler, SIDE // 2, SIDE // 2)[0]} for filler in FILLERS}
+
+
+def misread(counts, questions) -> float:
+    """The share of the digits at which chains start that `Reader` takes for another when zeros and ones are drawn of them."""
+    read, (*_, x, _, drawn) = Reader(counts), digits(*counts)
+    return float((read(drawn[:questions.chains]) != read(x[:questions.chains])).mean())
 
 
 def draw_holes(card, answers, fillers, questions, colours):
@@ -146,8 +152,18 @@ def draw_holes(card, answers, fillers, questions, colours):
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     card.add_figure(fig, "completed", f"{questions.pictures} test digits with rows removed, filled in by {questions.fill} "
                     "Gibbs steps in which the known pixels are put back: the mean squared error over all 784 pixels (ink 1, "
-                    "paper 0), and the share that the nearest training digit reads rightly. Dashed: without a machine; the "
-                    "nearest digit is read best, as it is the reader's own.")
+                    "paper 0), and the share that the nearest training digit reads rightly. Dashed: without a machine. The "
+                    "reader, a nearest digit itself, favours that one.")
+
+
+def with_error(ax, along, value, error, effective, colour, label=None):
+    """Draw a likelihood with a bar of twice the standard error of ln Z, along "x" or "y", or hollow and without a bar where
+    under 5 % of AIS's chains count: there the standard error means nothing, as it is never above 1. along: (axis, place)."""
+    axis, place = along
+    trusted = effective >= 0.05
+    x, y = (value, place) if axis == "x" else (place, value)
+    ax.errorbar(x, y, **({f"{axis}err": 2 * error} if trusted else {}), fmt="o", color=colour, capsize=3, label=label,
+                mfc=colour if trusted else "white")
 
 
 def tinted(x, known) -> np.ndarray:

@@ -57,7 +57,7 @@ def read(model, x, size=500) -> tuple:
 
 def assess(outputs, features, real) -> dict:
     """What there is to say of made pictures, from their logits (M, 10) and features (M, d), beside real ones' (N, d)."""
-    precision, recall = precision_recall(real, features)
+    precision, recall = precision_recall(real, features) if np.isfinite(features).all() else (0.0, 0.0)
     return {"shares": shares(outputs), "Fréchet distance": frechet(real, features), "precision": precision, "recall": recall}
 
 
@@ -67,7 +67,10 @@ def shares(outputs) -> np.ndarray:
 
 
 def frechet(a, b) -> float:
-    """The Fréchet distance between normal distributions with the means and covariances of a (N, d) and b (M, d)."""
+    """The Fréchet distance between normal distributions with the means and covariances of a (N, d) and b (M, d); NaN if not
+    all of these are finite, as of a model that diverged."""
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return float("nan")
     (mean, cov), (other, cov_other) = ((x.mean(axis=0, dtype=float), np.cov(x, rowvar=False)) for x in (a, b))
     # The eigenvalues of a product of two covariances are ≥ 0; the trace of its root is the sum of their roots.
     root = np.sqrt(np.linalg.eigvals(cov @ cov_other).real.clip(0)).sum()

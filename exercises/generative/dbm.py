@@ -34,7 +34,8 @@ RANDOM = "DBM, not pre-trained"
 class DbmConfig(Config):
     """images, test: digits to learn from and to test by. hidden: units of the two layers. epochs: of an RBM, by PCD; rate: its
     rate, and that of pre-training, for `pre_epochs` epochs a layer; joint_rate, joint_epochs: of the layers together. All
-    rates fall to 0 along half a cosine. batch: of all. temperatures: of AIS. judged: test digits for which the loss by the
+    rates fall to 0 along half a cosine. k: Gibbs steps between two updates, of all but pre-training, which is CD-1. batch: of
+    all. temperatures: of AIS. judged: test digits for which the loss by the
     bound is measured, with `judging` temperatures. questions: see _boltzmann.py."""
     images: int = 60000
     test: int = 10000
@@ -44,6 +45,7 @@ class DbmConfig(Config):
     pre_epochs: int = 20
     joint_rate: float = 0.03
     joint_epochs: int = 50
+    k: int = 5
     batch: int = 100
     temperatures: int = 20000
     judged: int = 20
@@ -102,8 +104,9 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     if setting["pre_epochs"]:
         before = model.pretrain(x, setting["pre_epochs"], schedules.cosine(setting["pre_rate"], setting["pre_epochs"]), **how)
         look("pre-trained")
-    more = {"persistent": True} if isinstance(model, RBM) else {}
-    history = model.fit(x, setting["epochs"], schedules.cosine(setting["rate"], setting["epochs"]), **how, **more)
+    if isinstance(model, RBM):
+        how["persistent"] = True                                        # as a DBM's chains always are
+    history = model.fit(x, setting["epochs"], schedules.cosine(setting["rate"], setting["epochs"]), k=setting["k"], **how)
     seconds = sum(part.seconds[-1] for part in (*before, history))
     look("done")
     result = {"model": model, "seconds": seconds, "stages": stages}
@@ -116,7 +119,8 @@ def settings_of(config) -> list:
     """One dict a machine, the longest first."""
     deep, small, large = config.machines()
     common = {"counts": (config.images, config.test), "batch": config.batch, "temperatures": config.temperatures,
-              "judged": config.judged, "judging": config.judging, "questions": config.questions, "pre_rate": config.rate}
+              "judged": config.judged, "judging": config.judging, "questions": config.questions, "pre_rate": config.rate,
+              "k": config.k}
     two = common | {"hidden": config.hidden, "epochs": config.joint_epochs, "rate": config.joint_rate}
     one = common | {"epochs": config.epochs, "rate": config.rate, "pre_epochs": 0}
     return [two | {"name": deep, "pre_epochs": config.pre_epochs}, two | {"name": RANDOM, "pre_epochs": 0},
@@ -136,11 +140,11 @@ def run(config: DbmConfig) -> Card:
     test_x, test_y, drawn = digits(*counts)[2:]
     respond = responses(models[config.machines()[0]], drawn)
     add_rows(card, found, fillers, config)
-    add_pitfalls(card, found, respond, config)
+    add_pitfalls(card, found, respond, shared.misread(counts, config.questions), config)
     pictures = shared.shown_digits(test_x, test_y)
     shared.draw_chains(card, models, pictures, config.questions)
     draw_bounds(card, found)
-    draw_filters(card, models[config.machines()[0]], respond)
+    draw_filters(card, models, respond)
     shared.draw_removed(card, dict(list(models.items())[::2]), pictures[[7, 2, 4, 9]], config.questions)
     shared.draw_holes(card, {name: [result] for name, result in shown.items()}, fillers, config.questions, colours_of(shown))
     shutil.rmtree(folder)
@@ -161,52 +165,60 @@ def parameters(model) -> int:
 def add_rows(card, found, fillers, config):
     for name, result in found.items():
         what = "ln p" if isinstance(result["model"], RBM) else "lower bound of ln p"
-        for stage, (test, training, error, _) in result["stages"].items():
+        for stage, (test, training, error, effective) in result["stages"].items():
             which = name if stage == "done" else f"{name}, {stage} only"
             card.add_row(f"{what} of test digits, {which}", test, unit="nats", better="higher")
             card.add_row(f"{what} of training digits, {which}", training, unit="nats", better="higher")
             card.add_row(f"standard error of ln Z, {which}", error, unit="nats")
+            card.add_row(f"chains of AIS that count, {which}", 100 * effective, unit="%")
         if "lost" in result:
             card.add_row(f"lost by the bound, of {len(result['lost'])} test digits, {name}", result["lost"], unit="nats")
         card.add_row(f"parameters, {name}", parameters(result["model"]))
         card.add_row(f"training time, {name}", result["seconds"] / 60, unit="min")
         card.add_row(f"chains that show another digit than at their start after {config.questions.steps[-1]} steps, {name}",
-                     100 * result["moved"][-1], unit="%", better="higher")
+                     100 * result["moved"][-1], unit="%")
+        card.add_row(f"chains that show the commonest digit then, {name}", 100 * result["commonest"], unit="%")
     for axis, holes in list(config.questions.holes().items())[:2]:
         for i in (len(holes) // 2, -1):
             for name, scores in ({name: result["holes"] for name, result in found.items()} | fillers).items():
                 card.add_row(f"squared error of a pixel, {holes[i][0]} {axis}, {name}", scores[axis][i, 0])
 
 
-def add_pitfalls(card, found, respond, config):
+def add_pitfalls(card, found, respond, misread, config):
     deep, small, large = config.machines()
     test = {name: result["stages"]["done"][0] for name, result in found.items()}
     first, (gaps, errors) = found[deep], (found[deep][key] for key in ("lost", "lost_error"))
     before, model = first["stages"]["pre-trained"][0], first["model"]
     linear = model.W1 @ model.W2                                                        # (784, H₁) @ (H₁, H₂) -> (784, H₂)
     alike = np.array([np.corrcoef(one, other)[0, 1] for one, other in zip(linear.T, respond.T)])
-    moved = {name: 100 * found[name]["moved"][-1] for name in config.machines()}
+    moved, commonest = ({name: 100 * np.ravel(found[name][what])[-1] for name in config.machines()}
+                        for what in ("moved", "commonest"))
     card.pitfalls += [
         f"A lower bound is no likelihood. The deep machine's {test[deep]:.1f} nats, beside {test[small]:.1f} and "
         f"{test[large]:.1f} of the RBMs, leave out what the bound loses: {gaps.mean():.2f} nats in the mean of {len(gaps)} "
         f"test digits, from {gaps.min():.2f} to {gaps.max():.2f} (each by AIS, with a standard error of "
-        f"{np.median(errors):.2f}). "
-        "AIS itself tends to find too small a Z, which makes all three look better than they are.",
+        f"{np.median(errors):.2f}). AIS itself tends to find too small a Z, which makes all three look better than they are: "
+        + ", ".join(f"{found[name]['stages']['done'][3]:.0%}" for name in config.machines()) + " of its chains count, and "
+        "where it is a few per cent, neither ln Z nor its standard error means anything.",
         f"“Deep is better”: than what? {deep} has {parameters(model):,} parameters, {small} "
         f"{parameters(found[small]['model']):,} and {large} {parameters(found[large]['model']):,}; they learned for "
-        f"{first['seconds']:.0f}, {found[small]['seconds']:.0f} and {found[large]['seconds']:.0f} s. To {small}, which has no "
-        f"second layer, the difference is {test[deep] - test[small]:+.1f} nats; to {large}, with as many hidden units side by "
-        f"side, {test[deep] - test[large]:+.1f}.",
+        f"{first['seconds']:.0f}, {found[small]['seconds']:.0f} and {found[large]['seconds']:.0f} s, all with {config.k} "
+        f"Gibbs steps an update, one machine of each. To {small}, which has no second layer, the difference is "
+        f"{test[deep] - test[small]:+.1f} nats; to {large}, with as many hidden units side by side, "
+        f"{test[deep] - test[large]:+.1f}.",
         f"Pre-training is a start, not a result: two RBMs put together have {before:.1f} nats as a deep machine; learned "
-        f"together they come to {test[deep]:.1f}, and from random weights in as many epochs to {test[RANDOM]:.1f}. Without "
-        "the doubling of inputs in pre-training (tinynn/energy/dbm.py) h¹ would hear everything twice when both are joined.",
+        f"together they come to {test[deep]:.1f}, and from random weights, without the 2 × {config.pre_epochs} epochs before, "
+        f"to {test[RANDOM]:.1f}. Without the doubling of inputs in pre-training (tinynn/energy/dbm.py) h¹ would hear "
+        "everything twice when both are joined.",
         "A second layer's filters are mostly shown “through the first”, as W₁W₂. That treats h¹ as if it were linear, and "
         "forgets that units of h¹ are on or off together. The pictures for which a unit of h² really is on, minus the mean "
         f"picture, correlate with it by {np.median(alike):.2f} (median of {len(alike)} units; from {alike.min():.2f} to "
         f"{alike.max():.2f}). Both are shown.",
         f"Samples that begin at test digits flatter. After {config.questions.steps[-1]} steps of {config.questions.chains} "
-        "chains " + ", ".join(f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit; of random "
-        "ones it would be 90 %.",
+        "chains " + ", ".join(f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit (of random "
+        "ones 90 % would, but so would chains that all fell into one), and "
+        + ", ".join(f"{share:.0f} % ({name})" for name, share in commonest.items()) + " the commonest one. Of the digits at "
+        f"the start, drawn in zeros and ones, the reader takes {100 * misread:.0f} % for others.",
     ]
 
 
@@ -215,24 +227,26 @@ def draw_bounds(card, found):
     fig, ax = plt.subplots(figsize=(8, 3.2))
     entries = {name if stage == "done" else f"{name}, {stage} only": values
                for name, result in found.items() for stage, values in result["stages"].items()}
-    for i, (test, training, error, _) in enumerate(entries.values()):
-        ax.errorbar(test, i, xerr=2 * error, fmt="o", color=COLOURS[0], capsize=3, label=None if i else "test digits")
+    for i, (test, training, error, effective) in enumerate(entries.values()):
+        shared.with_error(ax, ("x", i), test, error, effective, COLOURS[0], None if i else "test digits")
         ax.plot(training, i, "|", color=COLOURS[0], ms=10, label=None if i else "training digits")
     ax.set_yticks(range(len(entries)), entries)
     ax.set(xlabel="ln p of a digit, DBM: its lower bound (nats)", ylim=(len(entries) - 0.5, -0.5))
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     card.add_figure(fig, "bounds", "What one layer and two are worth: ln p of the RBMs, and its lower bound for the DBMs. "
-                    "Bars: twice the standard error of ln Z.")
+                    "Bars: twice the standard error of ln Z; hollow: not to be trusted, under 5 % of AIS's chains count.")
 
 
-def draw_filters(card, model, respond):
+def draw_filters(card, models, respond):
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 3, figsize=(11, 4.2))
-    panels = {"first layer, W₁": model.W1, "second layer, W₁W₂": model.W1 @ model.W2,
-              "second layer, mean digit when on": respond}
+    fig, axes = plt.subplots(1, 4, figsize=(12, 3.7))
+    deep, small, _ = models
+    model = models[deep]
+    panels = {f"{small}, W": models[small].W, "DBM's first layer, W₁": model.W1, "second layer, W₁W₂": model.W1 @ model.W2,
+              "second, mean digit when on": respond}
     for ax, (title, weights) in zip(axes, panels.items()):
         image = shared.show_filters(ax, weights[:, :100], 10, title)
     fig.colorbar(image, ax=axes, label="weight ÷ the unit's largest", shrink=0.7)
-    card.add_figure(fig, "filters", "Up to 100 units of each layer. Left: weights. Middle: weights of the second layer, "
-                    "through the first as if it were linear. Right: the same units by what they do: the mean of the test "
-                    "digits for which a unit is on, minus the mean digit.")
+    card.add_figure(fig, "filters", "Up to 100 units of each layer: weights of an RBM; of the deep machine's first layer; of "
+                    "its second, through the first as if it were linear; and the same units by what they do, the mean of the "
+                    "test digits for which a unit is on, minus the mean digit.")

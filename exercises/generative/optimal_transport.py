@@ -113,8 +113,8 @@ def add_rows(card, name, source, target, done, config, rng):
     """How far fresh samples of the colours are from the target's, and how much of the picture is left."""
     def fresh(points):
         return distance(some(points, config.pixels // 2, rng), some(target, config.pixels // 2, rng))
-    card.add_row(f"W₂ of two samples of the target's colours (the least to expect), {name}",
-                 [fresh(target) for _ in done], unit="of 0 to 1")
+    card.add_row(f"W₂ of two samples of the target's colours (what right colours have), {name}",
+                 [fresh(target) for _ in range(config.draws)], unit="of 0 to 1")
     for method in done[0]:
         card.add_row(f"W₂ to the target's colours, {name}, {method}", [fresh(one[method]) for one in done], unit="of 0 to 1")
     for method in list(done[0])[1:]:
@@ -159,20 +159,22 @@ def add_gaussian_rows(card, on_line, in_plane, config):
 
 
 def add_pitfalls(card, pair, done, swept, config):
-    (source, target), rng = pair, np.random.default_rng(config.seed)
+    (source, target), rng, share = pair, np.random.default_rng(config.seed), max(config.shares)
     x, y = some(source, config.pixels, rng), some(target, config.pixels, rng)
-    one, other = (barycentric_map(build(max(config.shares))(squared_distances(x, z)), z) for z in (y, y[::-1]))
+    one, other = (barycentric_map(build(share)(squared_distances(x, z)), z) for z in (y, y[::-1]))
     apart = distance(*rng.standard_normal((2, config.pixels // 2, 2)))
     card.pitfalls += [
-        "Colour transport sees no positions: a picture is a heap of colours to it. Put the other picture's pixels in another "
-        f"order, and ours get the same colours (to {np.abs(one - other).max():.0e}). So sky may take the colours of sand, and "
-        "two pixels of one colour never part, be one of the sea and one of the sky.",
+        "Colour transport sees no positions: a picture is a heap of colours to it. Put the sampled pixels of the other "
+        f"picture in another order, and ours get the same colours (to {np.abs(one - other).max():.0e}). So sky may take the "
+        "colours of sand, and two pixels of one colour never part, be one of the sea and one of the sky.",
         "The right colours are not the right picture. Pixels swapped at random have exactly the other picture's colours, and "
         f"a correlation of {abs(light_kept(source, done['swapped'])):.2f} with the lightness before; after transport it is "
-        f"{light_kept(source, done['exact']):.2f}. What transport adds is that nothing moves further than it must.",
-        f"ε blurs: where it is {max(swept):g} of the largest cost, each pixel goes to {swept[max(swept)][1]:.0f} places at "
-        "once, and its colour is their mean: all colours draw together, and none reaches the target's edges. Small ε is paid "
-        f"for in iterations: {swept[max(swept)][2]} become {swept[min(swept)][2]} at {min(swept):g}.",
+        f"{light_kept(source, done['exact']):.2f}. Of all ways to have those colours, transport takes the one whose squared "
+        "moves are the least in all.",
+        f"ε blurs: where it is {share:g} of the largest cost, a pixel goes to {swept[share][1]:.0f} places at once, and its "
+        f"colour is their mean. So all colours draw together: their standard deviation is {one.std(0).mean():.3f}, where the "
+        f"target's is {y.std(0).mean():.3f} (mean of the channels). Small ε is paid for in iterations: "
+        f"{swept[share][2]} become {swept[min(swept)][2]} at {min(swept):g}.",
         "A distance of samples is not that of the distributions; on average it is larger, as points of one never lie where "
         f"those of the other do. Two samples of one Gaussian in the plane, {config.pixels // 2} points each, are W₂ = "
         f"{apart:.2f} apart, and not 0. So compare the colours after transport with those of two samples of the target.",

@@ -10,8 +10,8 @@ Here the same two networks play all three games, with as many steps of the gener
 tells how good the samples are? The latter needs a judge (_judge.py), who after each epoch measures the Fréchet distance of
 samples to test digits. Then two toys (_toys.py), where the truth is known and the distance to it exact.
 
-Change first: `clip`, from 0.01 to 0.1 and 0.001. Which is the slope that a critic of three layers can have at most then? The
-test that guards clipping: tests/train/test_adversarial.py::test_clipping_clips
+Change first: `clip`, from 0.01 to 0.1 and 0.001. Which slope can the critic, 784–256–1, have at most then, and which has it?
+The test that guards the answer: tests/exercises/test_wgan_exercise.py::test_no_clipped_critic_is_steeper_than_its_bound
 """
 import shutil
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ from exercises.features._images import in_rows, show
 from exercises.generative import _judge as judge
 from exercises.generative import _toys as toys
 from exercises.generative.gan import BETAS, LATENT, build, centred, grey
-from tinynn import optim
+from tinynn import Tensor, optim
+from tinynn.autograd.backward import grad
 from tinynn.data import mnist
 from tinynn.train import GAN, WGAN, fit_adversarial, generate, grid, sweep
 from tinynn.viz.style import COLOURS
@@ -32,23 +33,26 @@ PLAIN, CLIPPED, PENALISED = "GAN", "WGAN, clipped", "WGAN, gradient penalty"
 GAMES = {                                                               # as in the papers; toys: rates for small networks
     PLAIN: {"how": {"game": GAN, "n_critic": 1}, "optimizer": lambda p, rate: optim.Adam(p, lr=rate, betas=BETAS),
             "rate": 2e-4, "toys": 1e-3},
-    CLIPPED: {"how": {"game": WGAN, "n_critic": 5, "clip": 0.01}, "optimizer": lambda p, rate: optim.RMSprop(p, lr=rate),
+    CLIPPED: {"how": {"game": WGAN, "n_critic": 5}, "optimizer": lambda p, rate: optim.RMSprop(p, lr=rate),
               "rate": 5e-5, "toys": 5e-4},
     PENALISED: {"how": {"game": WGAN, "n_critic": 5, "penalty": 10},
                 "optimizer": lambda p, rate: optim.Adam(p, lr=rate, betas=(0.0, 0.9)), "rate": 1e-4, "toys": 1e-3},
 }
 COLOUR = dict(zip(GAMES, COLOURS))
+NOTHING = {PLAIN: np.log(2), CLIPPED: 0.0, PENALISED: 0.0}             # the loss of a critic that tells nothing
 
 
 @dataclass(frozen=True)
 class WganConfig(Config):
     """images: to learn from; epochs: of the WGANs' critics, whose generators make a step in five (a GAN has a fifth of the
-    epochs, so as many of these); batch; runs: of each game; judged: samples after each epoch, beside as many test digits.
+    epochs, so as many of these); batch; clip: of the clipped critic's weights; runs: of each game; judged: how many samples
+    are compared with as many test digits, each time that the generator has made as many steps as there are batches.
     toy_epochs, toy_points, toy_batch, toy_clip: of the toys, likewise; toy_made: samples whose distance is
     measured; judge_images, judge_epochs: of the network that reads digits."""
     images: int = 60000
     epochs: int = 40
     batch: int = 128
+    clip: float = 0.01
     runs: int = 3
     judged: int = 2000
     toy_points: int = 10240
@@ -61,13 +65,15 @@ class WganConfig(Config):
 
 
 CONFIG = WganConfig(takes="25 min")
-QUICK = WganConfig(takes="15 s", quick=True, images=1500, epochs=5, batch=50, runs=1, judged=300, toy_points=1024,
+QUICK = WganConfig(takes="15 s", quick=True, images=1500, epochs=15, batch=50, runs=1, judged=300, toy_points=1024,
                    toy_epochs=10, toy_made=300, judge_images=1500, judge_epochs=3)
 
 
-def play(name, generator, critic, x, rate, epochs, **choices):
+def play(name, generator, critic, x, rate, epochs, clip, **choices):
     """Train two networks in one of the GAMES, for so many epochs of the critic."""
     game = GAMES[name]
+    if name == CLIPPED:
+        choices["clip"] = clip
     players = {"generator_optimizer": generator, "critic_optimizer": critic}
     return fit_adversarial(generator, critic, x, epochs=epochs, progress=False,
                            **{player: game["optimizer"](model.parameters(), rate) for player, model in players.items()},
@@ -82,42 +88,62 @@ def epochs_of(setting) -> int:
 def learn(setting: dict, rng: np.random.Generator) -> dict:
     """Play a game on MNIST: its losses, the Fréchet distance after each epoch, samples."""
     generator, critic = build(dropout=0, rng=rng)
-    reader, distances = judge.restore(setting["judge"]), []
-    z = rng.standard_normal((setting["judged"], LATENT), np.float32)
+    reader, distances, name, x = judge.restore(setting["judge"]), [], setting["name"], centred(setting["x"])
+    z, every = rng.standard_normal((setting["judged"], LATENT), np.float32), GAMES[name]["how"]["n_critic"]
 
-    def look(_):
-        distances.append(judge.frechet(setting["real"], judge.read(reader, grey(generate(generator, z)))[1]))
-    name, x = setting["name"], centred(setting["x"])
-    history = play(name, generator, critic, x, GAMES[name]["rate"], epochs_of(setting),
+    def look(history):
+        if len(history) % every == 0:
+            distances.append(judge.frechet(setting["real"], judge.read(reader, grey(generate(generator, z)))[1]))
+    history = play(name, generator, critic, x, GAMES[name]["rate"], epochs_of(setting), setting["clip"],
                    latent=LATENT, batch_size=setting["batch"], samples=30, rng=rng, callbacks=[look])
-    verdict = judge.assess(*judge.read(reader, grey(generate(generator, z))), setting["real"])
-    every = GAMES[name]["how"]["n_critic"]
-    return {"loss": np.array(history.steps["critic_loss"])[every - 1::every], "mean": np.array(history.critic_loss),
-            "distances": np.array(distances), "seconds": history.seconds[-1], "made": grey(history.samples[-1]), **verdict}
+    made = generate(generator, z)
+    verdict = judge.assess(*judge.read(reader, grey(made)), setting["real"])
+    mean = np.array(history.critic_loss)[:every * len(distances)].reshape(-1, every).mean(axis=1)   # of as many batches
+    return {"loss": np.array(history.steps["critic_loss"])[every - 1::every], "mean": mean, "distances": np.array(distances),
+            "slope": slope(critic, x[:len(made)], made[:len(x)], rng), "seconds": history.seconds[-1],
+            "made": grey(history.samples[-1]), **verdict}
 
 
 def learn_toy(setting: dict, rng: np.random.Generator) -> dict:
     """Play a game on a toy: samples, their distance to the truth, and that of true samples."""
     toy, name = setting["toy"], setting["name"]
     generator, critic = toys.build(toy, rng)
-    choices = {"clip": setting["clip"]} if name == CLIPPED else {}
     play(name, generator, critic, toys.draw(toy, setting["points"], rng), GAMES[name]["toys"], epochs_of(setting),
-         latent=toys.LATENT, batch_size=setting["batch"], samples=1, rng=rng, **choices)
+         setting["clip"], latent=toys.LATENT, batch_size=setting["batch"], samples=1, rng=rng)
     x, truth = toys.made(generator, setting["made"], rng), toys.draw(toy, setting["made"], rng)
     result = {"x": x, "distance": toys.distance(toy, x, rng), "floor": toys.distance(toy, truth, rng)}
     return result | ({"reached": toys.reached(x)} if toy == toys.RING else {})
 
 
-def jitter(loss) -> float:
-    """How far the loss moves from one step to the next, as a share of its size: median |ΔL| ÷ median |L|, last half."""
-    late = np.asarray(loss)[len(loss) // 2:]
+def slope(critic, real, made, rng) -> float:
+    """The critic's mean slope, the norm of its gradient, at random points between data and samples, both (N, 784)."""
+    e = rng.random((len(real), 1), dtype=np.float32)
+    x = Tensor(e * real + (1 - e) * made, requires_grad=True)
+    gradient, = grad(critic(x).sum(), [x])
+    return float(np.linalg.norm(gradient.data, axis=1).mean())
+
+
+def steepest(critic, clip) -> float:
+    """The largest slope that a critic with weights in [−clip, clip] can have: the layers' largest, multiplied.
+
+    |W x| ≤ √(Σ Wᵢⱼ²) |x| ≤ clip · √(n_in · n_out) · |x|, with equality if all weights are clip and all of x is equal; what is
+    between the layers, a LeakyReLU, has a slope of 1 at most.
+    """
+    return float(np.prod([clip * np.sqrt(p.size) for p in critic.parameters() if p.ndim == 2]))
+
+
+def jitter(loss, nothing) -> float:
+    """How far the loss moves from one step to the next, as a share of what it tells: median |ΔL| ÷ median |L − nothing|, last
+    half. nothing: the loss of a critic that tells nothing, ln 2 in a GAN, 0 in a WGAN."""
+    late = np.asarray(loss)[len(loss) // 2:] - nothing
     return float(np.median(np.abs(np.diff(late))) / np.median(np.abs(late)))
 
 
 def told(result) -> float:
-    """The rank correlation (Spearman's) between what the critic's mean loss says of each epoch's samples and their distance.
+    """The rank correlation (Spearman's) between what the critic's mean loss says of the samples at each look and their
+    distance.
 
-    1: the loss tells which epoch's samples are better. A discriminator's loss *rises* as samples get better, too: they can
+    1: the loss tells which look's samples are better. A discriminator's loss *rises* as samples get better, too: they can
     be told less easily; so does a critic's, which is minus a distance.
     """
     from scipy.stats import spearmanr
@@ -131,7 +157,8 @@ def run(config: WganConfig) -> Card:
     reader, _ = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
     real = judge.read(reader, data.x_test[:config.judged])[1]
     rows = sweep(learn, grid(x=[data.x_train[:config.images].reshape(-1, 784)], name=list(GAMES), epochs=[config.epochs],
-                             batch=[config.batch], judged=[config.judged], real=[real], judge=[reader.state_dict()]),
+                             batch=[config.batch], clip=[config.clip], judged=[config.judged], real=[real],
+                             judge=[reader.state_dict()]),
                  config.runs, *how, resume=folder)
     found = {row["name"]: row["results"] for row in rows}
     rows = sweep(learn_toy, grid(toy=[toys.LINE, toys.RING], name=list(GAMES), points=[config.toy_points],
@@ -140,7 +167,7 @@ def run(config: WganConfig) -> Card:
                  config.runs, *how, resume=folder)
     toy = {(row["toy"], row["name"]): row["results"] for row in rows}
     add_rows(card, found, toy)
-    add_pitfalls(card, found, toy)
+    add_pitfalls(card, found, toy, config)
     draw_losses(card, found, config)
     draw_told(card, found, config)
     draw_samples(card, found)
@@ -151,7 +178,9 @@ def run(config: WganConfig) -> Card:
 
 def add_rows(card, found, toy):
     for name, results in found.items():
-        for what, values in (("jump of the critic's loss in a step ÷ its size", [jitter(of["loss"]) for of in results]),
+        for what, values in (("jump of the critic's loss in a step ÷ what it tells",
+                              [jitter(of["loss"], NOTHING[name]) for of in results]),
+                             ("slope of the critic between data and samples", [of["slope"] for of in results]),
                              ("rank correlation of loss and Fréchet distance", [told(of) for of in results]),
                              ("Fréchet distance at the end", [of["distances"][-1] for of in results]),
                              ("precision", [of["precision"] for of in results]), ("recall", [of["recall"] for of in results]),
@@ -170,10 +199,12 @@ def add_rows(card, found, toy):
         card.add_row(f"{what} to the truth, {kind}, as many true samples", floor)
 
 
-def add_pitfalls(card, found, toy):
-    middle = {what: {name: np.median([measure(of) for of in results]) for name, results in found.items()}
-              for what, measure in (("jitter", lambda of: jitter(of["loss"])), ("told", told),
-                                    ("end", lambda of: of["distances"][-1]), ("seconds", lambda of: of["seconds"]))}
+def add_pitfalls(card, found, toy, config):
+    middle = {what: {name: np.median([measure(of, name) for of in results]) for name, results in found.items()}
+              for what, measure in (("jitter", lambda of, name: jitter(of["loss"], NOTHING[name])),
+                                    ("told", lambda of, _: told(of)), ("end", lambda of, _: of["distances"][-1]),
+                                    ("slope", lambda of, _: of["slope"]), ("seconds", lambda of, _: of["seconds"]))}
+    looks = len(found[PLAIN][0]["distances"])
     of_ring = {name: [of["reached"] for of in toy[toys.RING, name]] for name in GAMES}
     least = {name: min(modes for modes, _ in values) for name, values in of_ring.items()}
     near = {name: 100 * np.median([share for _, share in values]) for name, values in of_ring.items()}
@@ -181,15 +212,17 @@ def add_pitfalls(card, found, toy):
     def each(values, form):
         return ", ".join(f"{name} {format(value, form)}" for name, value in values.items())
     card.pitfalls += [
-        "“More stable” is to be measured. From one step to the next the critic's loss jumps by this share of its size: "
-        f"{each(middle['jitter'], '.2g')}. Whether it tells how good samples are is another question: the rank correlation of "
-        f"its mean over an epoch with the Fréchet distance of that epoch's samples is {each(middle['told'], '.2f')}.",
+        "“More stable” is to be measured. From one step to the next the critic's loss jumps by this share of what it tells "
+        f"(how far it is from ln 2 in a GAN, from 0 in a WGAN): {each(middle['jitter'], '.2g')}. Whether it tells how good "
+        f"samples are is another question: over {looks} looks, the rank correlation of its mean with the Fréchet distance of "
+        f"the samples is {each(middle['told'], '.2f')} (by chance, 0 ± {1 / np.sqrt(max(looks - 1, 1)):.2f}).",
         f"A smooth loss is not a good sample. The Fréchet distances at the end are {each(middle['end'], '.3g')}, after as "
         f"many steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often, "
         "and a penalty that is differentiated twice, have to be paid for.",
-        "Clipping bounds the slope, but nobody knows by what: with clipped weights the “distance” is one of its own units. "
-        "The penalty asks for a slope of 1 between samples and data, so minus its loss, but for the penalty, is in the units "
-        "of the data.",
+        f"Clipping bounds the slope, but not by 1. With weights of at most {config.clip:g} this critic's slope can be "
+        f"{steepest(build()[1], config.clip):.2g} at most, of deeper ones less or much more; measured are, between data and "
+        f"samples, {each(middle['slope'], '.2g')}. So the “distance” of a clipped critic is one of its own units. The penalty "
+        "asks for a slope of 1, so that minus its loss, but for the penalty, is in the units of the data.",
         "Where the truth is known, look at it. Of the ring's eight modes, the fewest that a run reached are "
         f"{each(least, 'd')}; of the samples, near a mode are {each(near, '.0f')} %.",
     ]
@@ -225,12 +258,12 @@ def draw_told(card, found, config):
     for ax, names in zip(axes[1:], ([PLAIN], [CLIPPED, PENALISED])):
         for name in names:
             of = found[name][0]
-            size = np.abs(of["mean"])
-            ax.plot(size / size.max(), of["distances"], "o-", ms=3, lw=0.6, color=COLOUR[name], label=name)
-        ax.set(xlabel="|mean loss of an epoch|, of its largest", ylabel="Fréchet distance of samples", yscale="log")
+            said = -of["mean"] / np.abs(of["mean"]).max()
+            ax.plot(said, of["distances"], "o-", ms=3, lw=0.6, color=COLOUR[name], label=name)
+        ax.set(xlabel="minus the mean loss, in parts of its largest", ylabel="Fréchet distance of samples", yscale="log")
         ax.legend()
     card.add_figure(fig, "told", f"Left: how good samples become, all {config.runs} runs. Middle, right: does the loss "
-                    "tell? A dot is an epoch of the first run; a loss that tells gives a rising line.")
+                    "tell? A dot is a look at the first run; a loss that tells gives a rising line.")
 
 
 def draw_samples(card, found):

@@ -54,11 +54,25 @@ def test_all_machines_have_the_same_task():
     settings = {setting["name"]: setting for setting in settings_of(CONFIG)}
     first, second = CONFIG.hidden
     assert [settings[name]["hidden"] for name in CONFIG.machines()] == [(first, second), (first,), (first + second,)]
-    for name in ("counts", "batch", "temperatures", "questions"):
+    for name in ("counts", "batch", "temperatures", "questions", "k"):
         assert len({setting[name] for setting in settings.values()}) == 1
     pretrained, random = settings[CONFIG.machines()[0]], settings[RANDOM]
     assert pretrained | {"name": 0, "pre_epochs": 0} == random | {"name": 0} and pretrained["pre_epochs"] > 0
     assert (CONFIG.images, CONFIG.test) == (60000, 10000)
+
+
+def test_all_machines_make_as_many_gibbs_steps(monkeypatch):
+    steps = {}
+    for kind in (RBM, DBM):
+        def fit(self, *args, kind=kind, fit=kind.fit, **more):
+            steps[kind.__name__] = more["k"], more.get("persistent", True)
+            return fit(self, *args, **more)
+        monkeypatch.setattr(kind, "fit", fit)
+    config = replace(QUICK, images=40, test=20, hidden=(4, 3), epochs=1, joint_epochs=1, k=3, temperatures=20, judged=1,
+                     judging=20, questions=TINY)
+    for setting in settings_of(config)[1:3]:                                    # not pre-trained, and an RBM
+        dbm.learn(setting, np.random.default_rng(0))
+    assert steps == {"RBM": (3, True), "DBM": (3, True)}
 
 
 def test_parameters():

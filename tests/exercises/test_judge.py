@@ -63,3 +63,11 @@ def test_assessment_of_pictures_that_are_the_real_ones():
     of = judge.assess(outputs, features, features)
     assert of["precision"] == of["recall"] == 1 and of["Fréchet distance"] == pytest.approx(0, abs=1e-9)
     assert of["shares"].min() == of["shares"].max() == 0.1
+
+
+def test_of_what_diverged_there_is_no_distance():
+    x = np.random.default_rng(0).standard_normal((20, 4))
+    broken = np.where(np.arange(20)[:, None] == 3, np.nan, x)
+    verdict = judge.assess(np.zeros((20, 10)), broken, x)
+    assert np.isnan(verdict["Fréchet distance"]) and verdict["precision"] == verdict["recall"] == 0
+    assert np.isnan(judge.frechet(x, broken * np.inf)) and judge.frechet(x, x) == pytest.approx(0, abs=1e-9)

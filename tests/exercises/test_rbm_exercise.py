@@ -86,6 +86,7 @@ def test_what_is_asked_is_what_is_answered():
             assert right == (y_train[nearest(np.where(gone, 0.5, x[:6]), x_train)] == y[:6]).mean()
     read = y_train[nearest(x[:5], x_train)]
     assert answers["moved"] == [(read[1:] != read[:4]).mean()] * 2
+    assert answers["commonest"] == max((read[1:] == digit).mean() for digit in range(10))
     assert answers["one"] == pytest.approx(answers["mean"])
     assert all(shares.sum() == pytest.approx(1) and len(shares) == 10 for shares in answers["sevens"].values())
 
@@ -106,6 +107,34 @@ def test_the_fillers_without_a_machine():
     chosen = x_train[nearest(x[:6], x_train, ~gone)]
     expected = ((x[:6, gone] - chosen[:, gone]) ** 2).sum() / x[:6].size
     assert scores["nearest training digit"][axis][at, 0] == pytest.approx(expected, rel=1e-5)
+    lower = ~known_pixels(14, 14)                                               # what `ask` removes for "one"
+    expected = ((x[:6, lower] - x_train.mean(axis=0)[lower]) ** 2).sum() / x[:6].size
+    assert scores["mean training digit"]["one"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_reader_errs_on_digits_of_zeros_and_ones():
+    x_train, y_train, x, _, drawn = digits(*FEW)
+    read = y_train[nearest(x[:4], x_train)], y_train[nearest(drawn[:4], x_train)]
+    assert shared.misread(FEW, TINY) == (read[0] != read[1]).mean()
+
+
+def test_what_the_last_third_added():
+    assert rbm.gain([1.0, 2, 3, 5, 8, 13]) == 8 and rbm.gain([1.0, 4, 5]) == 1
+
+
+@pytest.mark.parametrize("effective, bars", [(0.04, 0), (0.06, 1)])
+def test_an_error_of_few_chains_is_not_drawn(effective, bars):
+    import matplotlib.pyplot as plt
+    for axis in "xy":
+        fig, ax = plt.subplots()
+        shared.with_error(ax, (axis, 3.0), -100.0, 0.5, effective, "blue")
+        [container] = ax.containers
+        assert (container[0].get_mfc() == "white") == (bars == 0) and len(container[2]) == bars
+        assert (container[0].get_xdata() if axis == "x" else container[0].get_ydata())[0] == -100
+        if bars:
+            ends = container[2][0].get_segments()[0][:, "xy".index(axis)]
+            np.testing.assert_allclose(ends, [-101, -99])
+        plt.close(fig)
 
 
 def test_the_rate_goes_on_falling_from_look_to_look(monkeypatch):
@@ -155,5 +184,5 @@ def test_a_tiny_run_has_every_row(tmp_path):
     assert all(row.verdict == "not comparable" and row.median is not None for row in card.rows)
     assert {figure.file for figure in card.figures} == {"likelihood.png", "chains.png", "gibbs.gif", "removed.png",
                                                         "completed.png", "filters.png", "table.png"}
-    assert len(card.pitfalls) == 6 and not any("nan" in pitfall for pitfall in card.pitfalls)
+    assert len(card.pitfalls) == 7 and not any("nan" in pitfall for pitfall in card.pitfalls)
     assert not (tmp_path / card.name / "jobs").exists()

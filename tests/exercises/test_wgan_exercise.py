@@ -18,7 +18,7 @@ TOY = {"toy": toys.RING, "name": PENALISED, "points": 64, "epochs": 5, "batch": 
 
 def test_the_configurations_are_the_papers():
     clipped, penalised = GAMES[CLIPPED], GAMES[PENALISED]
-    assert clipped["how"] == {"game": WGAN, "n_critic": 5, "clip": 0.01} and clipped["rate"] == 5e-5
+    assert clipped["how"] == {"game": WGAN, "n_critic": 5} and wgan.CONFIG.clip == 0.01 and clipped["rate"] == 5e-5
     assert penalised["how"] == {"game": WGAN, "n_critic": 5, "penalty": 10} and penalised["rate"] == 1e-4
     parameters = nn.Linear(1, 1).parameters()
     assert isinstance(clipped["optimizer"](parameters, 1e-3), optim.RMSprop)
@@ -33,19 +33,34 @@ def test_every_generator_makes_as_many_steps(name):
     generator, critic = toys.build(toys.RING, rng)
     x = toys.draw(toys.RING, 40, rng)
     epochs = wgan.epochs_of({"name": name, "epochs": 10})
-    history = play(name, generator, critic, x, 1e-3, epochs, latent=toys.LATENT, batch_size=4, samples=1, rng=rng)
+    history = play(name, generator, critic, x, 1e-3, epochs, 0.02, latent=toys.LATENT, batch_size=4, samples=1, rng=rng)
     assert len(history.steps["generator_loss"]) == 20                   # 10 epochs · 10 batches ÷ 5
+    assert (max(abs(p.data).max() for p in critic.parameters()) <= 0.02) == (name == CLIPPED)
 
 
 def test_jitter():
-    assert jitter(np.full(10, -3.0)) == 0
-    assert jitter([9, 9, 9, 9, 1, 2, 1, 2]) == jitter([-9, 9, -9, 9, -1, -2, -1, -2]) == pytest.approx(1 / 1.5)
+    assert jitter(np.full(10, -3.0), 0) == 0
+    assert jitter([9, 9, 9, 9, 1, 2, 1, 2], 0) == jitter([-9, 9, -9, 9, -1, -2, -1, -2], 0) == pytest.approx(1 / 1.5)
+    assert jitter([0, 0, 11, 12], 10) == jitter([0, 0, 8, 9], 10) == pytest.approx(1 / 1.5)
 
 
 def test_told():
     distances = np.array([9.0, 4, 5, 1])
     assert told({"mean": -distances**3, "distances": distances}) == pytest.approx(1)
     assert told({"mean": distances, "distances": distances}) == pytest.approx(-1)
+
+
+def test_no_clipped_critic_is_steeper_than_its_bound():
+    rng = np.random.default_rng(0)
+    critic, x = wgan.build(dropout=0, rng=0)[1], rng.random((5, 784), dtype=np.float32)
+    bound = wgan.steepest(critic, 0.01)
+    assert bound == pytest.approx(0.01**2 * 256 * 28)
+    for p in critic.parameters():
+        p.data = np.full(p.shape, 0.01, p.dtype)
+    assert wgan.slope(critic, x, x, rng) == pytest.approx(bound, rel=1e-5)              # the steepest of all
+    for p in critic.parameters():
+        p.data = rng.uniform(-0.01, 0.01, p.shape).astype(p.dtype)
+    assert 0 < wgan.slope(critic, x, x, rng) < 0.2 * bound
 
 
 def test_the_truth_of_the_line():
@@ -84,12 +99,14 @@ def test_a_toy_s_result():
 
 def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     monkeypatch.setattr(wgan, "mnist", few_digits)
-    card = run_one(wgan, replace(QUICK, images=40, epochs=5, batch=10, judged=20, toy_points=64, toy_epochs=5, toy_batch=32,
+    card = run_one(wgan, replace(QUICK, images=40, epochs=15, batch=10, judged=20, toy_points=64, toy_epochs=5, toy_batch=32,
                                  toy_made=50, judge_images=30, judge_epochs=1, jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
     for name in GAMES:
         assert np.isfinite(rows[f"Fréchet distance at the end, {name}"].median)
         assert rows[f"W₂ to the truth, {toys.RING}, {name}"].median > 0
         assert 0 <= rows[f"modes reached of 8, {name}"].median <= 8
-    assert len(card.pitfalls) == 4
+        assert -1 <= rows[f"rank correlation of loss and Fréchet distance, {name}"].median <= 1
+    assert len(card.pitfalls) == 4 and not any("nan" in pitfall for pitfall in card.pitfalls)
+    assert "over 3 looks" in card.pitfalls[0]
     assert {figure.file for figure in card.figures} == {"losses.png", "told.png", "samples.png", "toys.png"}

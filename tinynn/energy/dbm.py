@@ -18,7 +18,7 @@ rbm.py and learning.py first.
 import numpy as np
 
 from .learning import LearningHistory, draw, learn, logistic
-from .rbm import RBM, as_units, check_steps
+from .rbm import RBM, as_log_z, as_units, check_steps
 
 
 class DBM:
@@ -98,7 +98,7 @@ class DBM:
         v = self._rows("DBM.lower_bound", v)
         h1, h2 = self._mean_field(v, 100, 1e-6)
         energy = -v @ self.a - h1 @ self.b1 - h2 @ self.b2 - ((v @ self.W1 + h2 @ self.W2.T) * h1).sum(-1)
-        return sum((entr(h) + entr(1 - h)).sum(-1) for h in (h1, h2)) - energy - log_z
+        return sum((entr(h) + entr(1 - h)).sum(-1) for h in (h1, h2)) - energy - as_log_z("DBM.lower_bound", log_z)
 
     def gibbs(self, v, steps: int = 1, trajectory: bool = False) -> np.ndarray:
         """The visible units after `steps` Gibbs steps from v (..., V), and h² drawn from the mean field; see RBM.gibbs."""

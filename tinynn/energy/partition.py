@@ -16,7 +16,8 @@ BLOCK = 10              # so many units take all their states at once
 
 class LogPartition(NamedTuple):
     """log_z: ln Z. error: its standard error (0 if exact): the relative one of the estimate of Z. effective: the share of the
-    chains that count, (Σw)²/(M Σw²), from 1/M to 1; where it is below a few percent neither number can be trusted."""
+    chains that count, (Σw)²/(M Σw²), from 1/M to 1. Where it is below a few percent neither number can be trusted: the error
+    is √((1/effective − 1)/(M − 1)), so never above 1, also where ln Z is off by a hundred."""
     log_z: float
     error: float
     effective: float

@@ -90,7 +90,7 @@ class RBM:
     def log_likelihood(self, v, log_z: float | None = None) -> np.ndarray:
         """ln p(v) = −F(v) − ln Z, in nats: (..., V) -> (...). log_z: default exact, for up to 25 units in the smaller layer;
         for a larger machine log_partition(rbm, "ais").log_z."""
-        return -self.free_energy(v) - (log_partition(self).log_z if log_z is None else log_z)
+        return -self.free_energy(v) - as_log_z("RBM.log_likelihood", log_partition(self).log_z if log_z is None else log_z)
 
     def pseudo_likelihood(self, v, bits: int | None = None, rng=None) -> np.ndarray:
         """Σᵢ ln p(vᵢ | all other visible units), in nats: (N, V) -> (N,). Needs no Z (Besag 1975).
@@ -215,6 +215,13 @@ def as_units(name, which, x, n, low, high, dtype) -> np.ndarray:
         expected = "values in [0, 1]; divide grey values by 255" if high == 1 else "finite numbers"
         raise ValueError(f"{name}: {which}[{', '.join(map(str, at))}] is {x[at]}; expected {expected}")
     return x
+
+
+def as_log_z(name, log_z):
+    """log_z, if it is one number."""
+    if np.ndim(log_z) != 0:
+        raise ValueError(f"{name}: log_z is {log_z!r}; expected a number, such as log_partition(...).log_z")
+    return log_z
 
 
 def check_steps(name, steps) -> int:

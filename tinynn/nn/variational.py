@@ -104,14 +104,15 @@ class ELBOLoss(Module):
 def importance_bound(vae: VAE, x: Array, k: int, log_likelihood: Callable = log_bernoulli, rng=None) -> Tensor:
     """ln 1/k Σᵢ wᵢ with wᵢ = p(x|zᵢ) p(zᵢ) / q(zᵢ|x), zᵢ ~ q(z|x): a bound on ln p(x) for each example; (N,).
 
-    k: draws, at least 1 (the ELBO); 5000 are usual for test numbers. The bound rises with k, in expectation.
+    k: draws, at least 1 (the ELBO); 5000 are usual for test numbers. The bound rises with k, in expectation. rng: for the
+    draws; default: the VAE's.
     Call it in evaluation mode and inside `tn.no_grad()`, or it keeps k graphs; with them it is a loss to train with, too.
     The wᵢ themselves underflow (e⁻⁸⁰⁰ is 0), so it is computed from their logarithms.
     Source: Burda, Grosse & Salakhutdinov 2016, Importance weighted autoencoders, eq. 8.
     """
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise ValueError(f"importance_bound: k is {k!r}; expected an int >= 1")
-    rng, log_w = default_rng(rng), []
+    rng, log_w = default_rng(vae.rng if rng is None else rng), []
     mu, log_var = vae.encode(x)                                                             # (N, ...) -> 2 × (N, L)
     zero = np.zeros(mu.shape, mu.dtype)
     for _ in range(k):

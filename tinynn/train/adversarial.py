@@ -52,7 +52,8 @@ def saturating_loss(fake: Array) -> Tensor:
 
 
 def wasserstein_critic_loss(real: Array, fake: Array) -> Tensor:
-    """L_D = E fake − E real (Arjovsky et al. 2017): minus the distance between data and samples, if D has slope ≤ 1."""
+    """L_D = E fake − E real (Arjovsky et al. 2017). Over all D of slope ≤ 1 its least value is minus the distance W₁ between
+    data and samples; that of any other such D says that they are at least so far apart."""
     return mean(numbers("wasserstein_critic_loss", fake)) - mean(numbers("wasserstein_critic_loss", real))
 
 
@@ -107,6 +108,9 @@ def critic_step(critic: Module, optimizer, game: Game, real: Array, fake: Tensor
     real: data (N, ...). fake: samples of that shape, taken as constants. clip, penalty: see `fit_adversarial`.
     """
     on_real, on_fake = critic(real), critic(fake.detach())
+    if on_real.size != len(real):
+        raise ValueError(f"critic_step: of {len(real)} examples the critic makes shape {on_real.shape}; expected a number for "
+                         f"each, ({len(real)}, 1)")
     loss = game.critic(on_real, on_fake)
     if penalty:
         loss = loss + penalty * gradient_penalty(critic, real, fake, rng)
@@ -171,7 +175,9 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
     (Arjovsky et al. 2017); or Adam(lr=1e-4, betas=(0, 0.9)), penalty 10, n_critic 5 (Gulrajani et al. 2017).
     Ctrl-C ends training and returns what there is. Raises TypeError and ValueError for arguments that don't fit together.
     """
-    x, shape = np.asarray(as_array(x)), (latent,) if isinstance(latent, (int, np.integer)) else tuple(latent)
+    x, shape = np.asarray(as_array(x)), tuple(latent) if isinstance(latent, (tuple, list)) else (latent,)
+    if not isinstance(game, Game):
+        raise TypeError(f"fit_adversarial: game is {game!r}; expected a Game: GAN, SATURATING_GAN or WGAN")
     check(x, (generator, generator_optimizer), (critic, critic_optimizer), shape, clip, penalty, epochs=(epochs, 0),
           n_critic=(n_critic, 1), samples=(samples, 1), batch_size=(1 if batch_size is None else batch_size, 1))
     rng, dtype = default_rng(rng), generator_optimizer.flat.w.dtype
@@ -205,8 +211,10 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
                     history.stop_reason = "the loss is not finite"
                     break
             history.add(steps, before + time.perf_counter() - start, generate(generator, history.latents))
+            watching = time.perf_counter()
             if any([callback(history) for callback in callbacks]) and not history.stop_reason:
                 history.stop_reason = "a callback asked to stop"
+            start += time.perf_counter() - watching                 # callbacks' time is not training's
             bar.update({"critic": history.critic_loss, "generator": history.generator_loss})
             if saved:
                 saved.write_if_due(history, None)

@@ -113,8 +113,10 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
             if is_best and patience is not None:
                 best = model.state_dict()
             history.stop_reason = why_stop(history, optimizer, patience)
+            watching = time.perf_counter()
             if any([callback(history) for callback in callbacks]) and not history.stop_reason:
                 history.stop_reason = "a callback asked to stop"
+            start += time.perf_counter() - watching                 # callbacks' time is not training's
             bar.update({"train": history.train_loss, "val": history.val_loss})
             if saved:
                 saved.write_if_due(history, best)

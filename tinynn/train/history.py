@@ -9,9 +9,9 @@ import numpy as np
 class History:
     """train_loss: the mean loss of each epoch's batches, as seen before each step; val_loss: after the epoch.
 
-    seconds: time spent in training so far, at the end of each epoch. best_epoch: the epoch with the lowest val_loss
-    (train_loss, without validation data). stop_reason: why training ended. info: what the optimizer reports, by name
-    (lr, mu, gamma, gradient_norm).
+    seconds: time spent in training so far, without callbacks, at the end of each epoch. best_epoch: the epoch with the lowest
+    val_loss (train_loss, without validation data). stop_reason: why training ended. info: what the optimizer reports, by
+    name (lr, mu, gamma, gradient_norm).
     """
     train_loss: list = field(default_factory=list)
     val_loss: list = field(default_factory=list)
