@@ -183,6 +183,7 @@ def test_float32_and_seeds():
     (lambda: machine().fit(states(4), 1, -1.0), "lr is -1.0"),
     (lambda: machine().mean_field(states(4) * np.nan), "is nan"),
     (lambda: machine().mean_field(states(4), steps=0), "steps is 0"),
+    (lambda: machine().lower_bound(states(4), log_partition(machine())), "log_z is LogPartition.*expected a number"),
     (lambda: machine().gibbs(states(4), 0), "steps is 0"),
     (lambda: machine().reconstruct(states(4), np.ones(4)), "bools"),
     (lambda: machine().reconstruct(states(6), np.ones(6, bool)), r"\(..., 4\)")])

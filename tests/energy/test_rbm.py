@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.energy import RBM
+from tinynn.energy import RBM, log_partition
 from tinynn.energy.learning import learn
 
 
@@ -348,6 +348,7 @@ def test_gaussian_learning_raises_the_likelihood(persistent):
     (lambda: machine().visible(DATA), r"h has shape \(6, 5\).*\(..., 4\)"),
     (lambda: machine().reconstruct(DATA, [1, 0, 0, 0, 0]), "expected bools"),
     (lambda: machine().reconstruct(DATA, np.ones(4, bool)), r"known has shape \(4,\)"),
+    (lambda: machine().log_likelihood(DATA, log_partition(machine())), "log_z is LogPartition.*expected a number"),
     (lambda: machine().free_energy(3.0), r"shape \(\)")])
 def test_mistakes(call, message):
     with pytest.raises(ValueError, match=message):

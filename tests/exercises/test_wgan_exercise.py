@@ -99,6 +99,12 @@ def test_a_toy_s_result():
 
 def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     monkeypatch.setattr(wgan, "mnist", few_digits)
+    sizes, draw = {}, wgan.draw_losses
+
+    def drawn(card, found, config):
+        sizes.update({name: [len(of["loss"]) for of in results] for name, results in found.items()})
+        draw(card, found, config)
+    monkeypatch.setattr(wgan, "draw_losses", drawn)
     card = run_one(wgan, replace(QUICK, images=40, epochs=15, batch=10, judged=20, toy_points=64, toy_epochs=5, toy_batch=32,
                                  toy_made=50, judge_images=30, judge_epochs=1, jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
@@ -107,6 +113,7 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
         assert rows[f"W₂ to the truth, {toys.RING}, {name}"].median > 0
         assert 0 <= rows[f"modes reached of 8, {name}"].median <= 8
         assert -1 <= rows[f"rank correlation of loss and Fréchet distance, {name}"].median <= 1
+    assert all(size == [12] for size in sizes.values())                 # steps of the generator: 15 epochs · 4 batches ÷ 5
     assert len(card.pitfalls) == 4 and not any("nan" in pitfall for pitfall in card.pitfalls)
     assert "over 3 looks" in card.pitfalls[0]
     assert {figure.file for figure in card.figures} == {"losses.png", "told.png", "samples.png", "toys.png"}

@@ -93,6 +93,13 @@ def test_the_bound_lies_below_the_likelihood_and_tends_to_it():
     assert abs(EXACT.mean() - last) < 2e-3
 
 
+def test_the_bound_draws_from_the_vae_s_generator():
+    first, again, other = (nn.importance_bound(linear_gaussian(np.zeros(2), seed), X, 2, likelihood).data
+                           for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).all()
+
+
 def test_the_loss_is_minus_the_elbo():
     vae = linear_gaussian(np.log(np.diag(M)), 3)
     loss, rows = nn.ELBOLoss(likelihood), np.repeat(X, 100, axis=0)

@@ -1,4 +1,5 @@
 """Adversarial training: losses against PyTorch and the checker, alternation, resuming, and a GAN that learns a Gaussian."""
+import time
 from pathlib import Path
 
 import numpy as np
@@ -200,6 +201,11 @@ def test_another_runs_checkpoint_is_refused(tmp_path):
         train(2, checkpoint=tmp_path / "run", optimizer=optim.RMSprop)
 
 
+def test_callbacks_time_is_not_training_s():
+    _, _, history = train(3, callbacks=[lambda history: time.sleep(0.3)])
+    assert history.seconds == sorted(history.seconds) and history.seconds[2] - history.seconds[0] < 0.3
+
+
 def test_clipping_clips():
     G, D, _ = train(2, game=WGAN, clip=0.05)
     assert max(np.abs(p.data).max() for p in D.parameters()) == 0.05
@@ -270,7 +276,8 @@ def test_bad_input():
             "critic_optimizer": optim.Adam(D.parameters()), "progress": False}
     x = np.ones((4, 1))
     for wrong, match in [({"epochs": -1}, "epochs is -1"), ({"batch_size": 0}, "batch_size is 0"),
-                         ({"latent": 0}, "latent.0. is 0"), ({"n_critic": 1.5}, "n_critic is 1.5"),
+                         ({"latent": 0}, "latent.0. is 0"),
+                         ({"latent": 2.0}, "latent.0. is 2.0"), ({"n_critic": 1.5}, "n_critic is 1.5"),
                          ({"samples": 0}, "samples is 0"), ({"clip": -1}, "clip is -1"), ({"penalty": 0}, "penalty is 0"),
                          ({"critic_optimizer": optim.Adam(G.parameters())}, "critic_optimizer trains parameters that are n")]:
         with pytest.raises(ValueError, match=match):
@@ -280,5 +287,10 @@ def test_bad_input():
             fit_adversarial(G, D, x, **good)
     with pytest.raises(TypeError, match="generator_optimizer is a BFGS; expected a first-order one"):
         fit_adversarial(G, D, np.ones((4, 1)), **good | {"generator_optimizer": optim.BFGS(G.parameters())})
+    with pytest.raises(TypeError, match="game is 'GAN'; expected a Game"):
+        fit_adversarial(G, D, np.ones((4, 1)), **good | {"game": "GAN"})
+    wide = tn.nn.Linear(1, 3)
+    with pytest.raises(ValueError, match=r"of 4 examples the critic makes shape \(4, 3\); expected a number for each"):
+        fit_adversarial(G, wide, np.ones((4, 1)), **good | {"critic_optimizer": optim.Adam(wide.parameters())})
     with pytest.raises(ValueError, match=r"gradient_penalty: real has shape \(4, 1\), fake has \(3, 1\)"):
         gradient_penalty(D, np.ones((4, 1)), np.ones((3, 1)))

@@ -1,4 +1,6 @@
 """fit: one loop for every optimizer; early stopping, reasons, bad arguments."""
+import time
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,12 @@ def test_every_optimizer_trains_in_the_same_loop(make):
     np.testing.assert_allclose(history.train_loss[1:], history.val_loss[:-1], rtol=1e-12)
     assert all(len(values) == 20 for values in history.info.values())
     assert all(b >= a for a, b in zip(history.seconds, history.seconds[1:]))
+
+
+def test_callbacks_time_is_not_training_s():
+    model = network()
+    history = run(model, optim.Adam(model.parameters()), epochs=3, callbacks=[lambda history: time.sleep(0.3)])
+    assert history.seconds == sorted(history.seconds) and history.seconds[2] - history.seconds[0] < 0.3
 
 
 def test_info_reports_what_the_optimizer_does():
