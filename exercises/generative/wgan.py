@@ -65,7 +65,7 @@ class WganConfig(Config):
 
 
 CONFIG = WganConfig(takes="25 min")
-QUICK = WganConfig(takes="15 s", quick=True, images=1500, epochs=15, batch=50, runs=1, judged=300, toy_points=1024,
+QUICK = WganConfig(takes="15 s", quick=True, images=500, epochs=15, batch=50, runs=1, judged=300, toy_points=1024,
                    toy_epochs=10, toy_made=300, judge_images=1500, judge_epochs=3)
 
 
