@@ -191,7 +191,7 @@ def draw_pictures(card, found):
     for row, (name, results) in zip(axes, found.items()):
         of = results[0]
         pictures = (np.concatenate(of["back"]), of["samples"], of["between"])
-        for ax, x, title in zip(row, pictures, ("test digits, and back from their codes", "samples", "between two digits")):
+        for ax, x, title in zip(row, pictures, ("digits, and back", "samples", "between two digits")):
             show(ax, in_rows(x.reshape(-1, 28, 28), 10))
             ax.set_title(f"{name}: {title}", loc="center", fontsize=9)
     card.add_figure(fig, "pictures", "Left: bits of ten test digits, and the probabilities that come back from their mean "
