@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import page
-from .card import Card, Config, title
+from .card import Card, Config, origin_of, title
 from .registry import discover, load
 
 log = logging.getLogger("exercises")
@@ -35,7 +35,8 @@ def parse(argv):
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name, session, times and title of every exercise")
     run = commands.add_parser("run", help="run exercises and write the results page")
-    run.add_argument("names", nargs="+", metavar="NAME", help="an exercise, or 'all'")
+    run.add_argument("names", nargs="+", metavar="NAME", help="an exercise, or 'all': all that --out does not have already, "
+                     "made from the same sources, settings and data")
     run.add_argument("--quick", action="store_true", help="a smaller configuration, in seconds")
     run.add_argument("--jobs", metavar="N", type=int, default=joblib.cpu_count(),
                      help="processes (default: all cores, %(default)s)")
@@ -46,7 +47,8 @@ def parse(argv):
     arguments = parser.parse_args(argv)
     if arguments.command == "run":
         known = list(discover())
-        names = known if arguments.names == ["all"] else list(dict.fromkeys(arguments.names))
+        arguments.all = arguments.names == ["all"]
+        names = known if arguments.all else list(dict.fromkeys(arguments.names))
         for name in names:
             if name not in known:
                 close = " or ".join(difflib.get_close_matches(name, known)) or "one of: " + ", ".join(known)
@@ -80,6 +82,13 @@ def run_all(arguments) -> int:
             module = load(name)
             config = replace(module.QUICK if arguments.quick else module.CONFIG, seed=arguments.seed,
                              jobs=arguments.jobs, out=arguments.out, dask=arguments.dask)
+            before = present(name, arguments.out)
+            if before and before.origin == origin_of(module, config) and arguments.all:
+                log.info("%s: is there already", name)
+                continue
+            if before and config.quick and not before.quick:
+                log.warning("%s: a full run is there, which a quick one does not replace; --out names another folder", name)
+                continue
             card = run_one(module, config)
             card.save(arguments.out)
         except Exception:
@@ -94,6 +103,14 @@ def run_all(arguments) -> int:
     if failed:
         log.error("FAILED: %s", ", ".join(failed))
     return int(bool(failed))
+
+
+def present(name, out) -> Card | None:
+    """The exercise's card in the folder of results, if there is one that can be read."""
+    try:
+        return Card.load(out / name / "card.json")
+    except ValueError:
+        return None
 
 
 def run_one(module, config: Config) -> Card:
@@ -114,7 +131,7 @@ def run_one(module, config: Config) -> Card:
     with threadpool_limits(1), processes, look():
         start = time.perf_counter()
         card = module.run(config)
-        card.seconds = time.perf_counter() - start
+        card.seconds, card.origin = time.perf_counter() - start, origin_of(module, config)
     return card
 
 

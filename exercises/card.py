@@ -4,17 +4,20 @@
 A card is honest by construction: the verdict of a quick run, or on a stand-in, is "not comparable", every picture says
 below it what data it shows, and repetitions that diverged count as the worst.
 """
+import hashlib
 import io
 import json
 import logging
 import math
 import os
+import shutil
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from tinynn.train.sweep import fingerprint
 from tinynn.viz.style import caption as caption_below
 
 log = logging.getLogger("exercises")
@@ -95,20 +98,22 @@ class Figure:
 
 @dataclass
 class Card:
-    """Make one with `Card.begin`, read one with `Card.load`. seconds: from the runner. incomparable: {quantity: why not}."""
+    """Make one with `Card.begin`, read one with `Card.load`. seconds, origin: from the runner, origin as of `origin_of`.
+    incomparable: {quantity: why not}."""
     name: str
     title: str
     quick: bool
     seed: int
     data: list[Data] = field(default_factory=list)
     seconds: float = 0.0
+    origin: str = ""
     rows: list[Row] = field(default_factory=list)
     pitfalls: list[str] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     incomparable: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
-        check(self, texts=("name", "title"), numbers=("seconds",), counts=("seed",), flags=("quick",))
+        check(self, texts=("name", "title", "origin"), numbers=("seconds",), counts=("seed",), flags=("quick",))
         if not all(isinstance(text, str) for text in (*self.pitfalls, *self.incomparable.values())):
             raise ValueError("pitfalls, and what is in incomparable, must be texts")
 
@@ -116,6 +121,10 @@ class Card:
     def begin(cls, module: str, config: Config) -> "Card":
         """An empty card for the exercise `module` (its __name__), titled by the first line of its docstring."""
         return cls(module.rpartition(".")[2], title(sys.modules[module]), config.quick, config.seed)
+
+    def unfinished(self, out: Path) -> Path:
+        """Where the jobs are kept that an interrupted run has finished, for it to go on from; `save` deletes the folder."""
+        return Path(out) / self.name / ("jobs-quick" if self.quick else "jobs")
 
     def use(self, dataset):
         """Note a data set (anything with .name and .real); returns it. To be called before rows and figures are added.
@@ -208,7 +217,8 @@ class Card:
                          for data in self.data) or "computed by the exercise, as it defines them"
 
     def save(self, out: Path) -> Path:
-        """Write out/NAME/card.json and the figures, each complete or not at all; returns the card's path."""
+        """Write out/NAME/card.json and the figures, each complete or not at all, and delete what is kept of unfinished runs of
+        this kind; returns the card's path."""
         folder = Path(out) / self.name
         folder.mkdir(parents=True, exist_ok=True)
         for figure in self.figures:
@@ -216,7 +226,9 @@ class Card:
         fields = asdict(self)
         fields["figures"] = [{"file": figure.file, "caption": figure.caption} for figure in self.figures]
         text = json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False)
-        return write_whole(folder / "card.json", (text + "\n").encode())
+        path = write_whole(folder / "card.json", (text + "\n").encode())
+        shutil.rmtree(self.unfinished(out), ignore_errors=True)
+        return path
 
     @classmethod
     def load(cls, path: Path) -> "Card":
@@ -232,6 +244,15 @@ class Card:
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); "
                              "delete it and run the exercise again") from error
+
+
+def origin_of(module, config: Config) -> str:
+    """A name for all that a card depends on: the sources, the configuration, and which files of data are there."""
+    from tinynn.data.dataset import locate
+    from tinynn.data.sources import FILES
+    settings = replace(config, out=Path(), jobs=1, dask=None)
+    files = [file for names in FILES.values() for file in names if locate(file)]
+    return hashlib.sha256(repr((fingerprint(module.run), settings, files)).encode()).hexdigest()[:16]
 
 
 def title(module) -> str:

@@ -81,7 +81,7 @@ def test_recorded_cards_are_full_runs_on_real_data():
     cards = [json.loads(path.read_text()) for path in folder.glob("*/card.json")]
     assert cards and not any(card["quick"] for card in cards)
     assert all(data["real"] for card in cards for data in card["data"])
-    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 5_000_000
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 3_000_000
 
 
 def test_the_example_runs(tmp_path):

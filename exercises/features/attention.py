@@ -7,7 +7,6 @@ the key that is asked for? One head of attention learns that with 16 tokens, onc
 Change first: `noise`, to 0.3: what do the weights do if the key that is asked for is not quite one of the keys? The test that
 guards the layer: tests/nn/test_attention.py::test_equals_pytorch
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,7 +151,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
 def run(config: AttentionConfig) -> Card:
     card = Card.begin(__name__, config)
     differences = compare(config)
-    folder = config.out / card.name / "jobs"                    # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     table = sweep(learn, grid(kind=list(KINDS), noise=[config.noise], steps=[config.steps], learned=[config.learned],
                               lengths=[config.lengths], examples=[config.examples]),
                   config.runs, config.seed, config.jobs, config.dask, resume=folder)
@@ -166,7 +165,6 @@ def run(config: AttentionConfig) -> Card:
     add_pitfalls(card, results, errors, config)
     draw_weights(card, results)
     draw_errors(card, errors, config)
-    shutil.rmtree(folder)
     return card
 
 

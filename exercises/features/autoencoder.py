@@ -10,7 +10,6 @@ in every tutorial, at Adam's own rate, which is likely what the report did; and 
 Change first: `rate`, to 0.0005: how much of it is learning, how much is patience? The test that guards the floor:
 tests/exercises/test_autoencoder.py::test_no_linear_one_goes_below_pca
 """
-import shutil
 from dataclasses import dataclass
 from functools import cache
 
@@ -110,7 +109,7 @@ def restore(pca, x, q) -> np.ndarray:
 def run(config: AutoencoderConfig) -> Card:
     card = Card.begin(__name__, config)
     card.use(data.mnist())
-    folder = config.out / card.name / "jobs"                            # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     train, validation, test, _ = images(config.images, config.seed)
 
     def runs(repetitions, epochs, drop_epoch, rate=config.rate, drop=config.drop, **choices):
@@ -134,7 +133,6 @@ def run(config: AutoencoderConfig) -> Card:
     draw_sizes(card, table, kinds, floor, config)
     draw_training(card, table, floor, config)
     draw_effects(card, kinds, pca, validation, config)
-    shutil.rmtree(folder)
     return card
 
 

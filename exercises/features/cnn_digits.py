@@ -12,7 +12,6 @@ MATLAB's input layer leaves pixels in 0 ... 255 and subtracts the mean image; so
 Change first: `rate` of "pixels 0 to 1", until it learns as fast as with pixels to 255. How large is it? The test that guards
 the answer: tests/exercises/test_cnn_digits.py::test_large_pixels_are_a_larger_rate
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,7 +135,7 @@ def learn_b(setting: dict, rng: np.random.Generator) -> np.ndarray:
 
 def run(config: DigitsConfig) -> Card:
     card = Card.begin(__name__, config)
-    data, folder = card.use(mnist()), config.out / card.name / "jobs"           # an interrupted run goes on from there
+    data, folder = card.use(mnist()), card.unfinished(config.out)
     how = config.seed, config.jobs, config.dask
     longest_first = sorted(NETWORKS, key=lambda name: -NETWORKS[name]["epochs"])
     table = sweep(learn, grid(data=[data], counts=[(config.images, config.validation, config.test)], batch=[config.batch],
@@ -158,7 +157,6 @@ def run(config: DigitsConfig) -> Card:
     draw_filters(card, model)
     draw_maps(card, model, x[:1])
     draw_confusion(card, "confusion", y, median["predicted"], x[:, 0], "Our network whose accuracy is the median.")
-    shutil.rmtree(folder)
     return card
 
 

@@ -12,7 +12,6 @@ once, when training has ended. All in float32.
 Change first: `dropout`, to 0. Does the training loss get better, or the test loss? The test that guards the same start:
 tests/exercises/test_mnist_optimizers.py::test_all_optimizers_have_the_same_start
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +71,7 @@ def learn(setting: dict, rng: np.random.Generator) -> list:
 
 def run(config: OptimizersConfig) -> Card:
     card = Card.begin(__name__, config)
-    data, folder = card.use(mnist()), config.out / card.name / "jobs"           # an interrupted run goes on from there
+    data, folder = card.use(mnist()), card.unfinished(config.out)
     table = sweep(learn, grid(data=[data], counts=[(config.images, config.validation, config.test)], seed=[config.seed],
                               epochs=[config.epochs], batch=[config.batch], dropout=[config.dropout], sequence=SEQUENCES,
                               run=range(config.runs)), 1, config.seed, config.jobs, config.dask, resume=folder)
@@ -87,7 +86,6 @@ def run(config: OptimizersConfig) -> Card:
     add_pitfalls(card, fresh, chain, config)
     draw_progress(card, fresh, config)
     draw_chain(card, fresh, chain, config)
-    shutil.rmtree(folder)
     return card
 
 

@@ -15,7 +15,6 @@ was learned.
 Change first: `weight` of the penalties, to 0, and watch the last of four layers. The test that guards the loss:
 tests/exercises/test_stacked_autoencoder.py::test_the_sparse_loss_is_matlab_s
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +128,7 @@ def learn_labels(setting: dict, rng: np.random.Generator) -> dict:
 
 def run(config: StackedConfig) -> Card:
     card = Card.begin(__name__, config)
-    data, folder = card.use(mnist()), config.out / card.name / "jobs"                   # an interrupted run goes on from there
+    data, folder = card.use(mnist()), card.unfinished(config.out)
     how = {"seed": config.seed, "jobs": config.jobs, "dask": config.dask, "resume": folder}
     printed = {"counts": [(config.fonts, config.fonts_test)]}
     epochs = {"layer_epochs": [config.layer_epochs], "tune_epochs": [config.tune_epochs]}
@@ -148,7 +147,6 @@ def run(config: StackedConfig) -> Card:
     x, y = split(data, config.images, config.validation, config.test)[2]
     draw_confusion(card, "confusion", y, median["predicted"], x[:, 0], "MNIST: the pre-trained stack whose accuracy is the "
                    "median.")
-    shutil.rmtree(folder)
     return card
 
 

@@ -9,7 +9,6 @@ for validation, and decides which epoch's weights are tested.
 Change first: `patch`, to 4: 49 tokens instead of 16, three times the time; what does it buy? The test that guards the layers:
 tests/nn/test_attention.py::test_equals_pytorch
 """
-import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,7 +123,7 @@ def run(config: ViTConfig) -> Card:
     digits = card.use(data.mnist())
     x, y = digits.x_test[:config.test], digits.y_test[:config.test]
     plain = replace(config, out=Path(), jobs=1, dask=None)      # what the results depend on, and nothing else
-    folder = config.out / card.name / ("jobs of the quick run" if config.quick else "jobs")
+    folder = card.unfinished(config.out)
     checkpoints = folder / fingerprint(learn)                   # of these sources: an interrupted run goes on from there
     checkpoints.mkdir(parents=True, exist_ok=True)
     results = {}
@@ -138,7 +137,6 @@ def run(config: ViTConfig) -> Card:
     draw_accuracy(card, results)
     median = sorted(results["dim 64"], key=lambda result: result["accuracy"])[config.runs[0] // 2]
     draw_confusion(card, "confusion", y, median["predicted"], x[:, 0], "The network of dim 64 whose accuracy is the median.")
-    shutil.rmtree(folder)
     return card
 
 

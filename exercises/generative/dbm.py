@@ -14,7 +14,6 @@ Salakhutdinov & Hinton (2009) have a bound of about −85 nats for 500 and 1000 
 Change first: `joint_epochs`, to 5: is the second layer worth anything then? The test that guards the measure of what the bound
 loses: tests/exercises/test_dbm_exercise.py::test_what_the_bound_loses_is_exact_in_a_small_machine
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,7 +129,7 @@ def settings_of(config) -> list:
 def run(config: DbmConfig) -> Card:
     card = Card.begin(__name__, config)
     card.use(shared.data.mnist())
-    folder = config.out / card.name / "jobs"                            # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     found = {row["name"]: row["results"][0] for row in
              sweep(learn, settings_of(config), 1, config.seed, config.jobs, config.dask, resume=folder)}
     counts = config.images, config.test
@@ -147,7 +146,6 @@ def run(config: DbmConfig) -> Card:
     draw_filters(card, models, respond)
     shared.draw_removed(card, dict(list(models.items())[::2]), pictures[[7, 2, 4, 9]], config.questions)
     shared.draw_holes(card, {name: [result] for name, result in shown.items()}, fillers, config.questions, colours_of(shown))
-    shutil.rmtree(folder)
     return card
 
 

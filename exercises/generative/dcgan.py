@@ -18,7 +18,6 @@ Change first: `dogs`, so that mirror images of the dogs are learned from, too. D
 for real? The test that catches the mistake to make there, mirror images of held-out dogs among those to learn from:
 tests/exercises/test_dcgan_exercise.py::test_held_out_dogs_are_not_learned_from
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,7 +124,7 @@ def in_batches(model, x, size) -> np.ndarray:
 def run(config: DcganConfig) -> Card:
     card = Card.begin(__name__, config)
     x, held = dogs(card.use(cifar10_dogs()), config)
-    folder = config.out / card.name / "jobs"                            # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     how = {name: getattr(config, name) for name in ("width", "epochs", "batch", "rate", "beta")}
     results = sweep(learn, [{"x": x, "held": held, "config": how}], config.runs, config.seed, config.jobs, config.dask,
                     resume=folder)[0]["results"]
@@ -140,7 +139,6 @@ def run(config: DcganConfig) -> Card:
     draw_between(card, results[0]["between"])
     draw_nearest(card, results[0]["made"], compared[0], x, held)
     animate(card, results[0]["through"])
-    shutil.rmtree(folder)
     return card
 
 

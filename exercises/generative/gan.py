@@ -13,7 +13,6 @@ the loss of the theory, which is flat where D is sure ("saturating"), and with t
 Change first: in `build`, leave out the batch norm, or the dropout: who wins then, and after how many epochs? The test that
 guards the networks: tests/exercises/test_gan_exercise.py::test_the_players
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +95,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
 
 def run(config: GanConfig) -> Card:
     card = Card.begin(__name__, config)
-    data, folder = card.use(mnist()), config.out / card.name / "jobs"                   # an interrupted run goes on from there
+    data, folder = card.use(mnist()), card.unfinished(config.out)
     x = data.x_train[:config.images].reshape(-1, 784)                                       # (N, 1, 28, 28) -> (N, 784)
     found = {}
     for names, epochs, runs in (([REPORT_S], config.epochs, config.runs), (list(VARIANTS)[1:], config.other_epochs, 1)):
@@ -116,7 +115,6 @@ def run(config: GanConfig) -> Card:
     draw_classes(card, verdicts, judge.shares(real[0]), config)
     draw_strong(card, found, config)
     animate(card, found[REPORT_S][0]["through"])
-    shutil.rmtree(folder)
     return card
 
 

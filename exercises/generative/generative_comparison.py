@@ -13,7 +13,6 @@ The networks and how they learn are those of the exercises rbm, dbm, gan, wgan a
 Change first: `made`, to 500: which of the numbers change, and which way? The test that guards the measures:
 tests/exercises/test_judge.py::test_precision_and_recall_of_three_makers
 """
-import shutil
 import time
 from dataclasses import dataclass
 
@@ -132,7 +131,7 @@ def besides(data, config, rng) -> dict:
 
 def run(config: ComparisonConfig) -> Card:
     card = Card.begin(__name__, config)
-    data, folder = card.use(mnist()), config.out / card.name / "jobs"                   # an interrupted run goes on from there
+    data, folder = card.use(mnist()), card.unfinished(config.out)
     rows = sweep(learn, [{"name": name, "config": config} for name in MODELS], config.runs, config.seed, config.jobs,
                  config.dask, resume=folder)
     found = {row["name"]: row["results"] for row in rows}
@@ -148,7 +147,6 @@ def run(config: ComparisonConfig) -> Card:
     add_pitfalls(card, found, verdicts, bits)
     draw_samples(card, pictures)
     draw_measures(card, found, verdicts, config)
-    shutil.rmtree(folder)
     return card
 
 

@@ -13,7 +13,6 @@ drawn once for all. A nat is one unit of ln p: 784 fair coins have −543.
 Change first: `rate` of the large machines, to 0.01: which of pseudo-likelihood, likelihood, chains and repairs notices? The
 test that guards the repairs: tests/exercises/test_rbm_exercise.py::test_known_pixels_stay
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +105,7 @@ def settings_of(config) -> list:
 def run(config: RbmConfig) -> Card:
     card = Card.begin(__name__, config)
     card.use(shared.data.mnist())
-    folder, found = config.out / card.name / "jobs", {}                 # an interrupted run goes on from there
+    folder, found = card.unfinished(config.out), {}
     for row in sweep(learn, settings_of(config), 1, config.seed, config.jobs, config.dask, resume=folder):
         found.setdefault(row["name"], []).extend(row["results"])
     counts = config.images, config.test
@@ -124,7 +123,6 @@ def run(config: RbmConfig) -> Card:
     shared.draw_holes(card, machines, fillers, config.questions, colours_of(machines))
     draw_filters(card, first)
     draw_table(card, found, config)
-    shutil.rmtree(folder)
     return card
 
 

@@ -11,7 +11,6 @@ Pixels are bits here, drawn anew from the grey values in every epoch, or nats me
 Change first: `rate`, to 0.003: does the KL of the report's 600 latents rise, and does the bound? The test that guards the
 bound: tests/nn/test_variational.py::test_the_bound_lies_below_the_likelihood_and_tends_to_it
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,7 +115,7 @@ def quantiles(n) -> np.ndarray:
 def run(config: VaeConfig) -> Card:
     card = Card.begin(__name__, config)
     card.use(mnist())
-    folder = config.out / card.name / "jobs"                            # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     found = {}
     for name, runs in zip(NETWORKS, config.runs):
         setting = {"name": name, "counts": (config.images, config.test), "rate": config.rate, "epochs": config.epochs,
@@ -128,7 +127,6 @@ def run(config: VaeConfig) -> Card:
     draw_pictures(card, found)
     draw_latents(card, found)
     draw_map(card, found["2 latents"][0])
-    shutil.rmtree(folder)
     return card
 
 

@@ -13,7 +13,6 @@ samples to test digits. Then two toys (_toys.py), where the truth is known and t
 Change first: `clip`, from 0.01 to 0.1 and 0.001. Which slope can the critic, 784–256–1, have at most then, and which has it?
 The test that guards the answer: tests/exercises/test_wgan_exercise.py::test_no_clipped_critic_is_steeper_than_its_bound
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,7 +151,7 @@ def told(result) -> float:
 
 def run(config: WganConfig) -> Card:
     card = Card.begin(__name__, config)
-    data, folder = card.use(mnist()), config.out / card.name / "jobs"                   # an interrupted run goes on from there
+    data, folder = card.use(mnist()), card.unfinished(config.out)
     how = config.seed, config.jobs, config.dask
     reader, _ = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
     real = judge.read(reader, data.x_test[:config.judged])[1]
@@ -172,7 +171,6 @@ def run(config: WganConfig) -> Card:
     draw_told(card, found, config)
     draw_samples(card, found)
     draw_toys(card, toy, config)
-    shutil.rmtree(folder)
     return card
 
 

@@ -12,7 +12,6 @@ Scores: NMSE = MSE ÷ variance of the 100 values; "standardised" MSE ÷ variance
 Change first: `epochs`, to 2000. The training error falls fifty times; what does the forecast do? The test that guards the
 layers: tests/nn/test_recurrent.py::test_equals_pytorch
 """
-import shutil
 import time
 from dataclasses import dataclass
 
@@ -123,7 +122,7 @@ def carry_on(model, x, window, forgets, steps) -> np.ndarray:
 def run(config: LSTMConfig) -> Card:
     card = Card.begin(__name__, config)
     data = card.use(santa_fe_laser())
-    laser, folder = Laser(data), config.out / card.name / "jobs"        # an interrupted run goes on from there
+    laser, folder = Laser(data), card.unfinished(config.out)
 
     def runs(repetitions, long=1, **choices):
         settings = grid(data=[data], rate=[config.rate], drop=[config.drop], epochs=[long * config.epochs],
@@ -145,7 +144,6 @@ def run(config: LSTMConfig) -> Card:
     draw_kinds(card, laser, forecasts, results, config)
     draw_table(card, errors, config)
     draw_horizon(card, laser, forecasts, {kind: COLOUR[kind] for kind in ("RNN", "LSTM", "GRU", COMMITTEE)})
-    shutil.rmtree(folder)
     return card
 
 

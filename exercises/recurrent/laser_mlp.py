@@ -10,7 +10,6 @@ Scores: NMSE = MSE ÷ variance of the 100 values; report B's table: MSE ÷ varia
 Change first: `networks`, how many are combined. What does the tenth still bring? The test that guards the alignment:
 tests/train/test_series.py::test_the_forecast_of_a_line_goes_on_with_the_line
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,7 +122,7 @@ def procedures(laser, one, models, no_collapse, no_last, config) -> dict:
 def run(config: LaserConfig) -> Card:
     card = Card.begin(__name__, config)
     laser = Laser(card.use(santa_fe_laser()))
-    folder = config.out / card.name / "jobs"                    # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
 
     def runs(repetitions, **choices):
         return sweep(learn, grid(series=[laser.series], **choices), repetitions, config.seed, config.jobs, config.dask,
@@ -148,7 +147,6 @@ def run(config: LaserConfig) -> Card:
     draw_procedures(card, scores, hindsight, config)
     draw_table(card, lm, config)
     draw_horizon(card, laser, forecasts, COLOUR)
-    shutil.rmtree(folder)
     return card
 
 

@@ -10,7 +10,6 @@ In each repetition all six algorithms learn the same data from the same start (M
 Change first: `noise` in CONFIG. Which of the six then needs the right size most? The test that guards it:
 tests/exercises/test_supervised_algorithms.py::test_noise_adds_its_variance_to_the_test_error
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +75,7 @@ def run(config: GeneralizationConfig) -> Card:
     card = Card.begin(__name__, config)
     if config.shown not in config.hidden:
         raise ValueError(f"shown is {config.shown}; expected one of hidden, {config.hidden}")
-    folder = config.out / card.name / "jobs"                    # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     settings = grid(units=config.hidden, noise=config.noise, start=[config.start], iterations=[config.iterations],
                     test_points=[config.test_points])
     table = sweep(compare, settings, config.repetitions, config.seed, config.jobs, config.dask, resume=folder)
@@ -92,7 +91,6 @@ def run(config: GeneralizationConfig) -> Card:
     if 0.0 in errors:
         CG = errors[0.0]["CG"][:, config.hidden.index(config.shown)]                # (repetitions, the three ERRORS)
         card.pitfalls.append(FEW_POINTS.format(*np.sort(CG[:, 0])[[0, -1]], *np.sort(CG[:, 1])[[0, -1]]))
-    shutil.rmtree(folder)
     return card
 
 

@@ -11,7 +11,6 @@ linear system in all P parameters: P³ operations. Yet most need fewer epochs fo
 Change first: GD's rate in OPTIMIZERS. With 0.1 it takes a tenth of the epochs with 10 units; what happens with 50?
 The test that guards it: tests/exercises/test_supervised_algorithms.py::test_a_run_that_diverges_never_reaches_the_target
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +61,7 @@ def first_below(result: dict, target: float) -> tuple:
 
 def run(config: SizeConfig) -> Card:
     card = Card.begin(__name__, config)
-    folder = config.out / card.name / "jobs"                    # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     table = sweep(reach, grid(units=config.hidden, target=[config.target], limit=[config.limit]), config.repetitions,
                   config.seed, config.jobs, config.dask, resume=folder)
     results = {(name, row["units"]): [result[name] for result in row["results"]]
@@ -82,7 +81,6 @@ def run(config: SizeConfig) -> Card:
         "One learning rate does not suit all sizes: with 0.1, GD takes a tenth of the epochs with 10 units, and diverges "
         "with 50, as the gradients of more units add up to a steeper loss.",
     ]
-    shutil.rmtree(folder)
     return card
 
 

@@ -10,7 +10,6 @@ For a model with P parameters that fits freely, theory says that of the noise po
 Change first: `units`. With more of them the training error falls and the other rises. The test that guards the ratio:
 tests/exercises/test_supervised_data.py::test_signal_to_noise
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +75,7 @@ def train(setting: dict, rng: np.random.Generator) -> dict:
 
 def run(config: NoiseConfig) -> Card:
     card = Card.begin(__name__, config)
-    folder = config.out / card.name / "jobs"                            # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     table = sweep(train, grid(sigma=config.sigmas, points=[config.points], units=[config.units],
                               epochs=[config.epochs]), config.repetitions, config.seed, config.jobs, config.dask,
                   resume=folder)
@@ -86,7 +85,6 @@ def run(config: NoiseConfig) -> Card:
     draw_fits(card, results, config)
     draw_errors(card, results, config)
     draw_losses(card, results, config)
-    shutil.rmtree(folder)
     return card
 
 

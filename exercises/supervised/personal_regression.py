@@ -9,7 +9,6 @@ all errors are mean squares in the units of T, on rows that the network has not 
 Change first: `br_iterations`. Does the test error follow the training error down? The test that guards the sampling:
 tests/exercises/test_supervised_data.py::test_samples_are_disjoint_whole_rows
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +95,7 @@ def train(setting: dict, rng: np.random.Generator) -> dict:
 def run(config: RegressionConfig) -> Card:
     card = Card.begin(__name__, config)
     problem = card.use(regression_problem(config.digits))
-    folder = config.out / card.name / "jobs"                            # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     same = {"digits": [config.digits], "samples": [config.samples]}
 
     def runs(repetitions, **choices):
@@ -114,7 +113,6 @@ def run(config: RegressionConfig) -> Card:
     draw_maps(card, problem, best)
     draw_grid(card, lm, sgd, config)
     draw_training(card, br, config)
-    shutil.rmtree(folder)
     return card
 
 

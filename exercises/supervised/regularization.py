@@ -10,7 +10,6 @@ method has a strength, the one with the lowest validation error (median of all r
 Change first: `sigma`. Without noise, who still helps? The test that guards the comparison:
 tests/exercises/test_supervised_data.py::test_regularization_chooses_by_validation
 """
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -137,7 +136,7 @@ def choose(runs) -> dict:
 
 def run(config: AblationConfig) -> Card:
     card = Card.begin(__name__, config)
-    folder = config.out / card.name / "jobs"                    # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     plain = replace(config, out=Path(), jobs=1, dask=None)      # what the results depend on, and nothing else
     runs = sweep(compare, [{"config": plain}], config.repetitions, config.seed, config.jobs, config.dask,
                  resume=folder)[0]["results"]
@@ -155,7 +154,6 @@ def run(config: AblationConfig) -> Card:
     add_pitfalls(card, errors, order, config)
     draw_errors(card, errors, order, names, config)
     draw_fits(card, runs, order, chosen, names)
-    shutil.rmtree(folder)
     return card
 
 

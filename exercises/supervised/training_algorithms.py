@@ -9,7 +9,6 @@ Read _algorithms.py for the network and its starts. Change first: the factor 2 i
 and hurt CG and BFGS: compare the fits at their right and at their left end. The test that guards it:
 tests/exercises/test_supervised_algorithms.py::test_both_starts_spread_the_units_over_the_inputs
 """
-import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +49,7 @@ def compare(setting: dict, rng: np.random.Generator) -> dict:
 
 def run(config: TrainingConfig) -> Card:
     card = Card.begin(__name__, config)
-    folder = config.out / card.name / "jobs"                    # an interrupted run goes on from there
+    folder = card.unfinished(config.out)
     table = sweep(compare, grid(start=config.starts, units=[config.units], iterations=[config.iterations]),
                   config.repetitions, config.seed, config.jobs, config.dask, resume=folder)
     runs = {row["start"]: {name: [result[name] for result in row["results"]] for name in ALGORITHMS} for row in table}
@@ -59,7 +58,6 @@ def run(config: TrainingConfig) -> Card:
     draw_boxes(card, runs, config)
     draw_curves(card, runs, config)
     draw_fits(card, runs)
-    shutil.rmtree(folder)
     return card
 
 

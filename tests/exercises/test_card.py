@@ -131,7 +131,7 @@ def test_what_is_saved_is_loaded_again(tmp_path):
 def test_the_keys_of_card_json(tmp_path):
     fields = json.loads(full_card().save(tmp_path).read_text())
     assert set(fields) == {"name", "title", "quick", "seed", "data", "seconds", "rows", "pitfalls", "figures",
-                           "incomparable"}
+                           "incomparable", "origin"}
     assert fields["data"] == [{"name": "laser", "real": False}]
     assert fields["figures"] == [{"file": "fit.png", "caption": "The fit."}]
     assert fields["rows"] == [{"quantity": "Fehler ε", "unit": "s", "report": 2.0, "median": 3.0, "min": 1e-9,

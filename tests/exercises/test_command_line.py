@@ -3,12 +3,13 @@ import json
 import os
 import sys
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 import tinynn as tn
+from exercises import card as card_module
 from exercises import registry
 from exercises.__main__ import main
 from exercises.card import Card, Config
@@ -140,6 +141,50 @@ def test_one_failure_does_not_stop_the_others(tmp_path, capsys):
 def test_ctrl_c_keeps_what_is_finished(tmp_path):
     assert run(tmp_path, "all") == 130
     assert "The title of tiny" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_all_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    ran = []
+    for name in ("tiny", "broken", "stopped"):
+        made = sys.modules[f"exercises.supervised.{name}"]
+        monkeypatch.setattr(made, "run", lambda config, name=name, run=made.run: ran.append(name) or run(config))
+    assert run(tmp_path, "all") == 130 and ran == ["tiny", "broken", "stopped"]
+    assert run(tmp_path, "all") == 130 and ran[3:] == ["broken", "stopped"]             # tiny's card is there
+    assert run(tmp_path, "all", "--seed", "1") == 130 and ran[5:] == ["tiny", "broken", "stopped"]
+    assert run(tmp_path, "tiny", "--seed", "1") == 0 and ran[8:] == ["tiny"]            # who names it means it
+    (tmp_path / "out" / "tiny" / "card.json").write_text("{")
+    assert run(tmp_path, "all", "--seed", "1") == 130 and ran[9:] == ["tiny", "broken", "stopped"]
+
+
+@pytest.mark.parametrize("change", ["data", "sources", "configuration"])
+def test_what_has_changed_is_run_again(tmp_path, monkeypatch, change):
+    made = sys.modules["exercises.supervised.tiny"]
+    first = card_module.origin_of(made, made.CONFIG)
+    assert first == card_module.origin_of(made, replace(made.CONFIG, jobs=7, out=tmp_path, dask="tcp://nowhere:1"))
+    if change == "data":
+        monkeypatch.setattr("tinynn.data.dataset.locate", lambda file: file.startswith("mnist") or None)
+    elif change == "sources":
+        monkeypatch.setattr(card_module, "fingerprint", lambda function: "other")
+    else:
+        made.CONFIG = replace(made.CONFIG, repetitions=6)
+    assert card_module.origin_of(made, made.CONFIG) != first
+
+
+def test_a_quick_run_does_not_replace_a_full_one(tmp_path, caplog):
+    assert run(tmp_path, "tiny") == 0
+    assert run(tmp_path, "tiny", "--quick") == 0 and not Card.load(tmp_path / "out" / "tiny" / "card.json").quick
+    assert "a full run is there" in caplog.text
+    assert run(tmp_path / "other", "tiny", "--quick") == run(tmp_path / "other", "tiny") == 0       # the other way round
+    assert not Card.load(tmp_path / "other" / "out" / "tiny" / "card.json").quick
+
+
+def test_a_saved_card_needs_no_unfinished_jobs_of_its_kind(tmp_path):
+    for kind in ("jobs", "jobs-quick"):
+        (tmp_path / "tiny" / kind).mkdir(parents=True)
+    Card("tiny", "Title", quick=True, seed=0).save(tmp_path)
+    assert not (tmp_path / "tiny" / "jobs-quick").exists() and (tmp_path / "tiny" / "jobs").exists()
+    Card("tiny", "Title", quick=False, seed=0).save(tmp_path)
+    assert not (tmp_path / "tiny" / "jobs").exists()
 
 
 def test_ctrl_c_at_the_start(tmp_path):

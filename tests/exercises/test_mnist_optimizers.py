@@ -81,4 +81,5 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     assert 0 < rows["test loss, SGD going on from Adam"].median < np.inf
     assert all(row.verdict == "not comparable" for row in card.rows)
     assert {figure.file for figure in card.figures} == {"progress.png", "chain.png"} and len(card.pitfalls) == 4
-    assert not (tmp_path / card.name / "jobs").exists()
+    card.save(tmp_path)
+    assert not card.unfinished(tmp_path).exists()

@@ -185,4 +185,5 @@ def test_a_tiny_run_has_every_row(tmp_path):
     assert {figure.file for figure in card.figures} == {"likelihood.png", "chains.png", "gibbs.gif", "removed.png",
                                                         "completed.png", "filters.png", "table.png"}
     assert len(card.pitfalls) == 7 and not any("nan" in pitfall for pitfall in card.pitfalls)
-    assert not (tmp_path / card.name / "jobs").exists()
+    card.save(tmp_path)
+    assert not card.unfinished(tmp_path).exists()

@@ -26,7 +26,7 @@ def test_a_tiny_run_fills_the_card(module, tmp_path):
     saved = json.loads(path.read_text())
     assert saved["quick"] and len(saved["figures"]) >= 2 and len(saved["pitfalls"]) >= 3
     assert all(row["median"] is not None and row["verdict"] == "not comparable" for row in saved["rows"])
-    assert not (path.parent / "jobs").exists()
+    assert not card.unfinished(tmp_path).exists()
 
 
 def test_the_reports_configuration():

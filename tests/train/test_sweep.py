@@ -1,5 +1,6 @@
 """Sweeps: the same results whatever the number of jobs, kept when interrupted, on one machine or on Dask workers."""
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -15,6 +16,16 @@ def count_runs(setting, rng):
     with open(setting["log"], "a") as file:
         file.write("x")
     return rng.random()
+
+
+def swallows_an_interrupt(setting, rng):
+    """As `fit` does; the first time only."""
+    if count_runs(setting, rng) and os.path.getsize(setting["log"]) == 1:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            return "half a job"
+    return "a whole one"
 
 
 def process_and_threads(setting, rng):
@@ -69,6 +80,15 @@ def test_an_interrupted_sweep_goes_on(tmp_path):
     first = sweep(count_runs, settings[:2], resume=tmp_path / "kept", progress=False)
     second = sweep(count_runs, settings, resume=tmp_path / "kept", progress=False)
     assert second[:2] == first and log.read_text() == "xxxx"    # two, and the two that were missing
+
+
+def test_half_a_job_is_no_result(tmp_path):
+    """Ctrl-C stops the sweep though the job returns something, and nothing of it is kept."""
+    settings, before = [{"log": str(tmp_path / "log")}], signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(swallows_an_interrupt, settings, resume=tmp_path / "jobs", progress=False)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert sweep(swallows_an_interrupt, settings, resume=tmp_path / "jobs", progress=False)[0]["results"] == ["a whole one"]
 
 
 def test_nothing_to_do():

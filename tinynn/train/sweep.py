@@ -13,6 +13,8 @@ only on the seed, the setting's place and the repetition: the same results whate
 """
 import contextlib
 import itertools
+import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +82,28 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
 def one_job(function, setting, seed):
     """Run one setting with its own Generator and one BLAS thread."""
     from threadpoolctl import threadpool_limits
-    with threadpool_limits(1):
+    with threadpool_limits(1), interrupts_passed_on():
         return function(setting, np.random.default_rng(seed))
+
+
+@contextlib.contextmanager
+def interrupts_passed_on():
+    """A block that Ctrl-C ends with KeyboardInterrupt also where `fit` kept it to itself: half a job is no result."""
+    before, seen = signal.getsignal(signal.SIGINT), []
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def note(*what):
+        seen.append(what)
+        before(*what)                                                   # raises KeyboardInterrupt
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if seen:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
