@@ -26,6 +26,7 @@ from scipy.stats import spearmanr
 from exercises.card import Card, Config
 from exercises.generative._judge import frechet
 from exercises.generative._pictures import arc, colours_in_rows, compare, contrast, line, show_colours, thumbnails
+from exercises.generative.gan import to_length
 from tinynn import nn, no_grad, optim
 from tinynn.autograd.settings import default_rng
 from tinynn.data import cifar10_dogs
@@ -109,10 +110,13 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
         mode()
         thinks[mode.__name__] = {kind: in_batches(discriminator, pictures, config["batch"])[:, 0]
                                  for kind, pictures in kinds.items()}
-    return {"G": np.array(history.steps["generator_loss"]), "D": np.array(history.steps["critic_loss"]),
-            "right": 100 * np.array(history.steps["accuracy"]), "epoch losses": np.array(history.generator_loss),
-            "distance": np.array(distance), "seconds": history.seconds[-1], "through": history.samples, "made": made,
-            "thinks": thinks, "half": half | {"end": contrast(made)}, "between": rows}
+    steps = config["epochs"] * -(-len(x) // config["batch"])
+    G, D, right = (to_length(history.steps[name], steps) for name in ("generator_loss", "critic_loss", "accuracy"))
+    losses, distance, through = (to_length(values, config["epochs"])
+                                 for values in (history.generator_loss, distance, history.samples))
+    return {"G": G, "D": D, "right": 100 * right, "epoch losses": losses, "distance": distance, "through": through,
+            "seconds": history.seconds[-1], "made": made, "thinks": thinks, "half": half | {"end": contrast(made)},
+            "between": rows}
 
 
 def in_batches(model, x, size) -> np.ndarray:
@@ -269,7 +273,7 @@ def draw_distance(card, results, floor):
 def draw_thinks(card, thinks):
     import matplotlib.pyplot as plt
     fig, ax = plt.subplots(figsize=(8, 3.6))
-    edges = np.histogram_bin_edges(np.concatenate(list(thinks.values())), 40)
+    edges = np.histogram_bin_edges(np.nan_to_num(np.concatenate(list(thinks.values())), posinf=0, neginf=0), 40)
     for kind, (name, colour) in KINDS.items():
         ax.hist(thinks[kind], edges, histtype="step", color=colour, lw=1.8, label=name)
     ax.axvline(0, color="black", ls=":", lw=1.2)

@@ -154,7 +154,7 @@ def run(config: WganConfig) -> Card:
     data, folder = card.use(mnist()), card.unfinished(config.out)
     how = config.seed, config.jobs, config.dask
     reader, _ = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
-    real = judge.read(reader, data.x_test[:config.judged])[1]
+    real = judge.read(reader, judge.reference(data, config.judged)[0])[1]
     rows = sweep(learn, grid(x=[data.x_train[:config.images].reshape(-1, 784)], name=list(GAMES), epochs=[config.epochs],
                              batch=[config.batch], clip=[config.clip], judged=[config.judged], real=[real],
                              judge=[reader.state_dict()]),
@@ -182,6 +182,7 @@ def add_rows(card, found, toy):
                              ("rank correlation of loss and Fréchet distance", [told(of) for of in results]),
                              ("Fréchet distance at the end", [of["distances"][-1] for of in results]),
                              ("precision", [of["precision"] for of in results]), ("recall", [of["recall"] for of in results]),
+                             ("samples that are surely a digit, %", [100 * of["shares"].sum() for of in results]),
                              ("least frequent digit, %", [100 * of["shares"].min() for of in results]),
                              ("training time, s", [of["seconds"] for of in results])):
             what, _, unit = what.partition(", ")

@@ -202,3 +202,12 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     assert len(card.pitfalls) == 6 and not any("nan" in text for text in card.pitfalls)
     assert [figure.file for figure in card.figures] == [
         "losses.png", "samples.png", "distance.png", "thinks.png", "between.png", "nearest.png", "learning.gif"]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_run_that_diverges_counts_as_the_worst(tmp_path, monkeypatch):
+    monkeypatch.setattr(dcgan, "cifar10_dogs", few_dogs)
+    card = run_one(dcgan, replace(TINY, rate=1e30, jobs=1, out=tmp_path))
+    rows = {row.quantity: row for row in card.rows}
+    assert rows["loss of G, median of the last 6 iterations"].median is None and len(card.figures) == 7
+    assert rows["Fréchet distance of thumbnails from dogs never seen, samples"].median is None

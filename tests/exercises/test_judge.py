@@ -41,8 +41,22 @@ def test_neighbours_by_hand():
     np.testing.assert_allclose(judge.squared_distances(x, x[:2]), [[0, 1], [1, 0], [9, 4], [49, 36]])
 
 
-def test_shares():
-    np.testing.assert_allclose(judge.shares(np.eye(10)[[3, 3, 7, 0]]), [.25, 0, 0, .5, 0, 0, 0, .25, 0, 0])
+def test_shares_are_of_what_is_surely_a_digit():
+    outputs = 20 * np.eye(10)[[3, 3, 7, 0]]
+    np.testing.assert_allclose(judge.shares(outputs), [.25, 0, 0, .5, 0, 0, 0, .25, 0, 0])
+    unsure, sure = (np.log([[p, *[(1 - p) / 9] * 9]]) for p in (0.89, 0.91))
+    assert judge.shares(unsure).sum() == judge.shares(np.full((1, 10), np.nan)).sum() == 0 and judge.shares(sure)[0] == 1
+    np.testing.assert_allclose(judge.shares(outputs + 1e4), judge.shares(outputs))
+
+
+def test_the_reference_and_others_share_no_digit():
+    data = few_digits()
+    real, others = judge.reference(data, 7)
+    assert real.shape == others.shape == (7, 784)
+    rows = [np.flatnonzero((data.x_test.reshape(20, 784) == digit).all(axis=1)) for digit in (*real, *others)]
+    assert len({int(row) for row, in rows}) == 14                       # test digits, none twice
+    assert np.array_equal(judge.reference(data, 7)[0], real)            # the same for all exercises and seeds
+    assert [len(lot) for lot in judge.reference(data, 5000)] == [10, 10]
 
 
 def test_the_judge_is_trained_once(tmp_path, monkeypatch):
