@@ -76,6 +76,7 @@ def draw(card, on_line, in_plane, config):
               title=f"Two Gaussians in the plane, ε = {config.eps:g}")
     right.set_xticks(list(in_plane), [str(n) for n in in_plane])
     right.minorticks_off()
+    right.set_ylim(top=right.get_ylim()[1] + 0.8)                       # room for the legend
     for ax in (left, right):
         ax.legend(ncols=2)
     card.add_figure(fig, "gaussians", "Distances of samples beside the closed forms; median and range of "
