@@ -265,7 +265,7 @@ def draw_likelihood(card, found, config):
         ax.set(xscale="log", xlabel="epochs", ylabel="nats a digit", title=title)
         ax.set_xticks(config.looks, config.looks)
         ax.minorticks_off()
-        ax.legend(loc="lower right")
+        ax.legend(loc="best")
     low = min(result["points"][:, 2].min() for name in LARGE for result in found[name])
     axes[1].set_ylim(max(low, -250) - 15, PUBLISHED["CD-25"] + 8)
     card.add_figure(fig, "likelihood", f"{config.hidden} hidden units by two rules, one machine each: what pseudo-likelihood "
