@@ -71,6 +71,7 @@ def test_a_tiny_vit_has_every_row(tmp_path):
     assert rows["parameters, dim 128"].median > rows["parameters, dim 64"].median
     assert all(0 <= rows[f"test accuracy, {name}"].median <= 100 for name in vit_mnist.NETWORKS)
     assert {figure.file for figure in card.figures} == {"attention.png", "accuracy.png", "confusion.png"}
+    card.save(tmp_path)
     assert not list((tmp_path / "vit_mnist").glob("jobs*"))                 # all done: nothing is left to resume
 
 

@@ -82,12 +82,20 @@ def test_an_interrupted_sweep_goes_on(tmp_path):
     assert second[:2] == first and log.read_text() == "xxxx"    # two, and the two that were missing
 
 
-def test_half_a_job_is_no_result(tmp_path):
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as usual: where several processes share the tests, they ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_half_a_job_is_no_result(tmp_path, ctrl_c):
     """Ctrl-C stops the sweep though the job returns something, and nothing of it is kept."""
-    settings, before = [{"log": str(tmp_path / "log")}], signal.getsignal(signal.SIGINT)
+    settings = [{"log": str(tmp_path / "log")}]
     with pytest.raises(KeyboardInterrupt):
         sweep(swallows_an_interrupt, settings, resume=tmp_path / "jobs", progress=False)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert sweep(swallows_an_interrupt, settings, resume=tmp_path / "jobs", progress=False)[0]["results"] == ["a whole one"]
 
 
