@@ -93,7 +93,7 @@ def run_all(arguments) -> int:
             card.save(arguments.out)
         except Exception:
             traceback.print_exc()
-            failed.append(name)
+            failed.append(f"{name} (the card on the page is of an earlier run)" if present(name, arguments.out) else name)
             continue
         page.write(arguments.out)             # after each one, so that it can be looked at while the others run
         verdicts = [row.verdict for row in card.rows]

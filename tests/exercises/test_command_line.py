@@ -138,6 +138,13 @@ def test_one_failure_does_not_stop_the_others(tmp_path, capsys):
     assert (tmp_path / "out" / "tiny" / "card.json").exists()
 
 
+def test_a_card_of_an_earlier_run_is_called_so(tmp_path, caplog, monkeypatch):
+    assert run(tmp_path, "broken") == 1 and "FAILED: broken" in caplog.text and "earlier" not in caplog.text
+    assert run(tmp_path, "tiny") == 0
+    monkeypatch.setattr(sys.modules["exercises.supervised.tiny"], "run", failing)
+    assert run(tmp_path, "tiny") == 1 and "FAILED: tiny (the card on the page is of an earlier run)" in caplog.text
+
+
 def test_ctrl_c_keeps_what_is_finished(tmp_path):
     assert run(tmp_path, "all") == 130
     assert "The title of tiny" in (tmp_path / "out" / "index.html").read_text()
