@@ -16,6 +16,7 @@ import tinynn as tn
 from tinynn import testing
 from tinynn.autograd.check import NothingChecked, check_gradients
 from tinynn.autograd.op import registry
+from tinynn.kernels.registry import Kernel
 
 for module in pkgutil.walk_packages(tn.__path__, "tinynn."):        # an op cannot hide in a module nobody has imported
     if not module.name.endswith("__main__"):
@@ -24,8 +25,17 @@ for module in pkgutil.walk_packages(tn.__path__, "tinynn."):        # an op cann
 
 @pytest.fixture(autouse=True, scope="module")
 def no_loop_is_compiled():
-    """Derivatives are those of the kernels' references; that the loops agree with them, tests/kernels and tests/nn say."""
-    with tn.kernels.use("numpy"):
+    """Derivatives are those of the kernels' references; that the loops agree with them, tests/kernels and tests/nn say. What
+    a loop would get is looked at here: arrays in rows, as it is compiled anew for every other layout (attention's has two)."""
+    call = Kernel.__call__
+
+    def checked(kernel, *args):
+        if not kernel.__module__.endswith("attention"):
+            layouts = [a.flags.c_contiguous for a in args if isinstance(a, np.ndarray)]
+            assert all(layouts), f"{kernel.__module__}.{kernel.__name__}: are its arrays stored in rows? {layouts}"
+        return call(kernel, *args)
+    with tn.kernels.use("numpy"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Kernel, "__call__", checked)
         yield
 
 

@@ -70,7 +70,7 @@ def conv_transpose2d(x, W, b=None, stride=1, padding=0, output_padding=0):
 @op(shapes="(n,c,h,w),(o,c,u,v),(o)->(n,o,i,j)")
 def convolve(x, W, b, sh, sw, ph, pw):
     """conv2d. b: None for zeros."""
-    b = np.zeros(len(W), x.dtype) if b is None else b
+    b = np.zeros(len(W), x.dtype) if b is None else dense(b)
     if suits_winograd(x, W, W.shape, sh, sw):
         return winograd.forward(dense(x), dense(W), b, ph, pw)
     return kernels.forward(dense(x), dense(W), b, sh, sw, ph, pw)

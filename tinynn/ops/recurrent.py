@@ -98,7 +98,7 @@ def _(g, x, h0, W_ih, W_hh, b_ih, b_hh, saved):
 @op(shapes="(n,t,d),(n,h),(n,h),(k,d),(k,h),(k),(k)->(n,t,h)")
 def lstm(x, h0, c0, W_ih, W_hh, b_ih, b_hh):
     """`lstm_steps` of a whole sequence. x (N, T, D), h0, c0 (N, H) -> h_1 ... h_T, c_T (N, T + 1, H)."""
-    W = side_by_side(W_hh, W_ih, b_ih + b_hh)
+    W = dense(side_by_side(W_hh, W_ih, b_ih + b_hh))
     y, *memory = kernels.lstm_forward(*map(dense, (x, h0, c0)), W)
     return saved(y, (*memory, W))
 
