@@ -127,8 +127,8 @@ def add_pitfalls(card, fresh, chain, config):
     card.pitfalls += [
         "The report's losses fall from optimizer to optimizer, in the order in which they were run, as they would if the "
         "weights were not drawn anew for each. Test losses here in such a chain (median of "
-        f"{len(chain['Adam'])}): " + ", then ".join(f"{name} {chained[name]:.4f}" for name in CHAIN) + "; from the same "
-        "random weights, the best first: "
+        f"{len(chain['Adam'])}): " + ", then ".join(f"{name} {chained[name]:.4f}" for name in CHAIN) + "; from the same random "
+        "weights, the best first: "
         + ", ".join(f"{name} {median[name]:.4f}" for name in order) + f" (medians of {len(accuracies)}). A comparison of "
         "optimizers needs a new start for each, and the same one.",
         f"Differences of 0.1 % are not yet differences between optimizers: with {config.test:,} test images the standard "
