@@ -9,11 +9,11 @@ far away):
     precision          the share of made pictures that lie among the real ones: are they good?
     recall             the share of real pictures that lie among the made ones: is anything missing?
                        "among": nearer to one of them than its k-th neighbour of its own kind (Kynkäänniemi et al. 2019)
-    shares             of the ten digits, of pictures that are read with a probability above 0.9: anything is nearest to some
-                       digit, and not all of it is one
+    shares             of the ten digits, of pictures that are read with a probability above 0.9
 
-Precision can be had without a good picture: a real one that lies far out has its k-th neighbour far away, and takes in much
-(Naeem et al. 2020). So no number is looked at alone.
+None of them is to be looked at alone. A real picture that lies far out has its k-th neighbour far away, and takes in much, so
+precision can be had without a good picture (Naeem et al. 2020); and a network that has seen nothing but digits can be sure of
+what is none: of the blots of a GAN's first epochs, for one.
 
 The network is report A's tuned one (features/cnn_digits.py), right about some 99 % of the test digits.
 """
@@ -78,7 +78,8 @@ def assess(outputs, features, real) -> dict:
 
 
 def shares(outputs) -> np.ndarray:
-    """The shares of the pictures that are surely each digit, from logits (N, 10): (10,), adding up to 1 if all are digits."""
+    """The shares of the pictures that are read as each digit with a probability above SURE, from logits (N, 10): (10,); what
+    they lack to 1 the judge is not sure of."""
     p = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     sure = p.max(axis=1) > SURE * p.sum(axis=1)
     return np.bincount(outputs.argmax(axis=1)[sure], minlength=10) / len(outputs)

@@ -166,7 +166,7 @@ def add_rows(card, results, compared, floor, chance):
     for what, name, unit in (("G", "loss of G", "nats"), ("D", "loss of D", "nats"), ("right", "D is right about", "%")):
         card.add_row(f"{name}, median of the last {n} iterations", [last(of, what) for of in results], unit=unit)
     card.add_row("Fréchet distance of thumbnails from dogs never seen, samples", [of["distance"][-1] for of in results])
-    card.add_row("the same, of as many real dogs", floor)
+    card.add_row("the same, of as many dogs", floor)
     card.add_row("rank correlation of G's loss and that distance, over epochs", [agreement(of) for of in results])
     for kind, (name, _) in KINDS.items():
         card.add_row(f"{name} that D takes for real", [for_real(of, kind) for of in results], unit="%")
@@ -201,7 +201,7 @@ def add_pitfalls(card, results, compared, floor, chance):
         "all, with a loss near 0, a success: it is the other end of the game, where little is left for G to learn from.",
         "A loss that an opponent measures, who learns as well, is no measure of samples: its meaning changes as he learns. "
         f"From the first epoch to the last G's went from {first['epoch losses']:.2f} to {end['epoch losses']:.2f}, while the "
-        f"thumbnails' distance from real dogs went from {first['distance']:.1f} to {end['distance']:.1f} (of real dogs: "
+        f"thumbnails' distance from dogs went from {first['distance']:.1f} to {end['distance']:.1f} (of dogs: "
         f"{floor:.1f}). Over all epochs the rank correlation of the two is {middle(agreement):.2f}; 1 if the loss told all.",
         f"A discriminator can learn its dogs by heart. It takes {real['x']:.0f} % of the dogs that it learned from for real, "
         f"{real['held']:.0f} % of dogs that it never saw, and {real['made']:.0f} % of samples. As far as the second number "
@@ -248,7 +248,7 @@ def draw_losses(card, results, config):
 def draw_samples(card, made, held):
     import matplotlib.pyplot as plt
     fig, axes = plt.subplots(1, 2, figsize=(9, 2.6))
-    for ax, pictures, title in zip(axes, (made, held), ("samples", "real dogs")):
+    for ax, pictures, title in zip(axes, (made, held), ("samples", "dogs")):
         show_colours(ax, pictures[:32], 8, title)
     card.add_figure(fig, "samples", "Not chosen: the first 32 samples of the first run, and dogs that nobody learned from.")
 
@@ -267,7 +267,7 @@ def draw_distance(card, results, floor):
     axes[0].set(xlabel="epochs", ylabel="Fréchet distance of thumbnails")
     axes[1].set(xlabel="loss of the generator (nats), mean of an epoch")
     card.add_figure(fig, "distance", "How far samples are from dogs that nobody learned from, in thumbnails of 8 × 8, and "
-                    "beside it the loss. A line for each run, a dot for each epoch. Dotted: as many real dogs.")
+                    "beside it the loss. A line for each run, a dot for each epoch. Dotted: as many dogs.")
 
 
 def draw_thinks(card, thinks):
@@ -295,7 +295,7 @@ def draw_between(card, between):
 def draw_nearest(card, made, compared, x, held):
     import matplotlib.pyplot as plt
     fig, axes = plt.subplots(1, 2, figsize=(11, 1.75))
-    for ax, pictures, where, title in ((axes[0], made, "", "samples"), (axes[1], held, ", held", "real dogs never seen")):
+    for ax, pictures, where, title in ((axes[0], made, "", "samples"), (axes[1], held, ", held", "dogs never seen")):
         chosen = compared["near" + where].argsort()[:12]
         rows = [pictures[chosen], *x[compared["nearest" + where][chosen].T]]                # 3 × (12, 3, 32, 32)
         show_colours(ax, np.concatenate(rows), 12, f"{title}, and below each the two nearest dogs learned from")

@@ -63,7 +63,7 @@ class ComparisonConfig(Config):
 CONFIG = ComparisonConfig(takes="25 min")
 QUICK = ComparisonConfig(takes="15 s", quick=True, images=1500, test=300, epochs=(5, 3, 6, 5, 8), batch=20,
                          hidden=(60, (40, 40)), steps=50, temperatures=200, draws=20, made=300, judge_images=1500,
-                         judge_epochs=3, runs=1)
+                         judge_epochs=10, runs=1)
 
 
 def build(name="VAE", config=CONFIG, rng=None):
@@ -164,7 +164,7 @@ def add_rows(card, found, verdicts, bits, config):
     for name, of in verdicts.items():
         for what, better in (("Fréchet distance", "lower"), ("precision", "higher"), ("recall", "higher")):
             card.add_row(f"{what}, {name}", [one[what] for one in of], better=better)
-        card.add_row(f"pictures that are surely a digit, {name}", [100 * one["shares"].sum() for one in of], unit="%",
+        card.add_row(f"pictures that the judge is sure of, {name}", [100 * one["shares"].sum() for one in of], unit="%",
                      better="higher")
         card.add_row(f"least frequent digit, {name}", [100 * one["shares"].min() for one in of], unit="%", better="higher")
         if name in found:

@@ -65,7 +65,7 @@ class WganConfig(Config):
 
 CONFIG = WganConfig(takes="25 min")
 QUICK = WganConfig(takes="15 s", quick=True, images=500, epochs=15, batch=50, runs=1, judged=300, toy_points=1024,
-                   toy_epochs=10, toy_made=300, judge_images=1500, judge_epochs=3)
+                   toy_epochs=10, toy_made=300, judge_images=1500, judge_epochs=10)
 
 
 def play(name, generator, critic, x, rate, epochs, clip, **choices):
@@ -182,7 +182,7 @@ def add_rows(card, found, toy):
                              ("rank correlation of loss and Fréchet distance", [told(of) for of in results]),
                              ("Fréchet distance at the end", [of["distances"][-1] for of in results]),
                              ("precision", [of["precision"] for of in results]), ("recall", [of["recall"] for of in results]),
-                             ("samples that are surely a digit, %", [100 * of["shares"].sum() for of in results]),
+                             ("samples that the judge is sure of, %", [100 * of["shares"].sum() for of in results]),
                              ("least frequent digit, %", [100 * of["shares"].min() for of in results]),
                              ("training time, s", [of["seconds"] for of in results])):
             what, _, unit = what.partition(", ")

@@ -84,6 +84,6 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     rows = {row.quantity: row for row in card.rows}
     assert rows["loss of G, epoch 1"].report == .829 and rows["loss of D, epoch 2"].report == .686
     assert {f"recall, {name}, 1 epochs" for name in VARIANTS} < set(rows)
-    assert 0 <= rows["pictures between two draws of noise that are surely a digit"].median <= 100
+    assert 0 <= rows["pictures between two draws of noise that the judge is sure of"].median <= 100
     assert len(card.pitfalls) == 3 and {figure.file for figure in card.figures} == {
         "losses.png", "samples.png", "between.png", "classes.png", "strong.png", "learning.gif"}

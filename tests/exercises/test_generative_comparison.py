@@ -60,7 +60,7 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch, few_mnist):
     for name in MODELS:
         assert rows[f"time to learn, {name}"].median > 0
         assert any(f"ln p of test digits, {name}" in quantity for quantity in rows) == (name in KIND)
-        assert rows[f"parameters, {name}"].median > 0 and f"pictures that are surely a digit, {name}" in rows
+        assert rows[f"parameters, {name}"].median > 0 and f"pictures that the judge is sure of, {name}" in rows
         assert (f"chains of AIS that count, {name}" in rows) == (name in ("RBM", "DBM"))
     assert rows["passes over the images, DBM"].median == 3 and rows["passes over the images, WGAN"].median == 5
     assert all(rows[f"{what}, {name}"].median < -5 for name, what in KIND.items())

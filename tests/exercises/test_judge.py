@@ -41,7 +41,7 @@ def test_neighbours_by_hand():
     np.testing.assert_allclose(judge.squared_distances(x, x[:2]), [[0, 1], [1, 0], [9, 4], [49, 36]])
 
 
-def test_shares_are_of_what_is_surely_a_digit():
+def test_shares_are_of_what_the_judge_is_sure_of():
     outputs = 20 * np.eye(10)[[3, 3, 7, 0]]
     np.testing.assert_allclose(judge.shares(outputs), [.25, 0, 0, .5, 0, 0, 0, .25, 0, 0])
     unsure, sure = (np.log([[p, *[(1 - p) / 9] * 9]]) for p in (0.89, 0.91))
