@@ -91,6 +91,13 @@ def test_what_is_asked_is_what_is_answered():
     assert all(shares.sum() == pytest.approx(1) and len(shares) == 10 for shares in answers["sevens"].values())
 
 
+def test_chains_that_all_end_in_one_digit_are_seen():
+    class Stuck(Greyer):
+        def gibbs(self, v, steps, trajectory):
+            return np.array([v] + [self.x[:1].repeat(len(v), axis=0)] * steps)
+    assert ask(Stuck(digits(*FEW)[2]), FEW, TINY)["commonest"] == 1
+
+
 def test_the_mean_of_several_answers_errs_less():
     model = build(5, 0).astype(np.float32)
     model.W *= 200                                                              # so that answers differ
