@@ -2,11 +2,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from few_digits import few_digits
 
 from exercises.__main__ import run_one
 from exercises.features import _digits, mnist_optimizers
-from exercises.features.mnist_optimizers import CHAIN, CONFIG, OPTIMIZERS, QUICK, SEQUENCES, build, learn
+from exercises.features.mnist_optimizers import CHAIN, CONFIG, OPTIMIZERS, QUICK, build, learn, sequences
 from tinynn import nn, optim
 
 
@@ -40,8 +41,8 @@ def test_all_optimizers_have_the_same_start(monkeypatch):
         ends.append(model.state_dict())
         return result
     monkeypatch.setattr(mnist_optimizers, "train", watched)
-    for sequence in SEQUENCES:
-        learn(setting(sequence), None)
+    for sequence, run in sequences(replace(CONFIG, runs=1)):
+        learn(setting(sequence, run), None)
     learn(setting(CHAIN[:1], run=1), None)
 
     def same(one, other):
@@ -49,6 +50,14 @@ def test_all_optimizers_have_the_same_start(monkeypatch):
     first, second, third, sgd, adadelta, another = starts
     assert same(first, sgd) and same(first, adadelta) and not same(first, another)
     assert same(second, ends[0]) and same(third, ends[1]) and not same(first, second)
+
+
+@pytest.mark.parametrize("chains", [1, 3])
+def test_every_optimizer_starts_from_random_weights_in_every_run(chains):
+    found = sequences(replace(CONFIG, chains=chains))
+    assert sorted((sequence[0], run) for sequence, run in found) == sorted((name, run) for name in CHAIN for run in range(3))
+    assert [sequence for sequence, _ in found[:chains]] == [CHAIN] * chains
+    assert all(len(sequence) == 1 for sequence, _ in found[chains:])
 
 
 def test_validation_images_are_no_training_images():
