@@ -167,15 +167,15 @@ class Card:
             return self.incomparable[row.quantity]
         return "a quick run" if self.quick else "" if all(data.real for data in self.data) else "a generated stand-in"
 
-    def add_figure(self, fig, name: str, caption: str):
+    def add_figure(self, fig, name: str, caption: str, data: str = ""):
         """Keep a matplotlib figure as NAME.png, and close it. The first one opens the exercise's section on the page.
 
         caption: what is seen; say over how many seeds, and what a band or bar spans. What data are shown, and the seed,
-        is written into the picture besides.
+        is written into the picture besides. data: these in words, where they are not just all of the card's.
         """
         import matplotlib.pyplot as plt
         from PIL import Image
-        self.sign(fig)
+        self.sign(fig, data)
         picture, png = io.BytesIO(), io.BytesIO()
         fig.savefig(picture, format="png", bbox_inches="tight")
         plt.close(fig)
@@ -206,10 +206,10 @@ class Card:
                        duration=[pause] * (len(images) - 1) + [2000])
         self.figures.append(Figure(f"{name}.gif", caption, gif.getvalue()))
 
-    def sign(self, fig):
-        """Write below a figure what data it shows, and the seed."""
+    def sign(self, fig, data: str = ""):
+        """Write below a figure what data it shows (default: all of the card's), and the seed."""
         run = ["Quick run: not the report's configuration."] if self.quick else []
-        caption_below(fig, " ".join([*run, f"Data: {self.data_in_words()}.", f"Seed {self.seed}."]))
+        caption_below(fig, " ".join([*run, f"Data: {data or self.data_in_words()}.", f"Seed {self.seed}."]))
 
     def data_in_words(self) -> str:
         """As "mnist (real data), santa fe laser (generated STAND-IN)"."""

@@ -240,4 +240,4 @@ def draw_curves(card, curves, config):
     axes[1].set(ylabel="training loss (nats)", xlabel="iterations", yscale="log")
     axes[0].legend(loc="center right", bbox_to_anchor=(1, 0.64))
     card.add_figure(fig, "report_b", f"Report B's network on printed digits, drawn by the exercise: {config.runs} runs of "
-                    "each variant. Dotted: the report's 82.32 %.")
+                    "each variant. Dotted: the report's 82.32 %.", "printed digits (drawn by the exercise)")

@@ -38,6 +38,7 @@ WITHOUT = {"with all penalties": {}, "λ = 0": {"weight": 0.0}, "β = 0": {"spar
            "λ = β = 0": {"weight": 0.0, "sparsity": 0.0}}
 STARTS = ("pre-trained", "random start")
 OTHER = "other printed digits than the report's"
+PRINTED = "printed digits (drawn by the exercise)"
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ def draw_stacks(card, stacks, baseline, config):
     ax.invert_yaxis()
     ax.legend()
     card.add_figure(fig, "stacks", f"Report B's table 3.1, in errors: {config.runs} runs of each stack, and crosses for the "
-                    "report, on other printed digits.")
+                    "report, on other printed digits.", PRINTED)
 
 
 def draw_depth(card, stacks, config):
@@ -271,7 +272,8 @@ def draw_depth(card, stacks, config):
     axes[1].legend()
     axes[1].set_ylim(max(axes[1].get_ylim()[0], -50), 102)
     card.add_figure(fig, "depth", f"What the penalties do to {name_of(deep)} on printed digits, layer by layer: {config.runs} "
-                    "runs each, with MATLAB's penalties, and with the one on weights (λ) or on activity (β) left out.")
+                    "runs each, with MATLAB's penalties, and with the one on weights (λ) or on activity (β) left out.",
+                    PRINTED)
 
 
 def draw_labels(card, mnist_runs, config):
@@ -307,4 +309,4 @@ def draw_filters(card, stacks, mnist_runs):
         ax.set_title(title, loc="center")
     fig.colorbar(image, ax=axes, label="weight ÷ the unit's largest", shrink=0.7)
     card.add_figure(fig, "filters", "What units of the first layer look for: the weights of up to 64 units. On MNIST after "
-                    "tuning with the fewest labels, which hardly changes them.")
+                    "tuning with the fewest labels, which hardly changes them.", f"{PRINTED}, {card.data_in_words()}")

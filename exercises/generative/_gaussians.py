@@ -80,7 +80,7 @@ def draw(card, on_line, in_plane, config):
     for ax in (left, right):
         ax.legend(ncols=2)
     card.add_figure(fig, "gaussians", "Distances of samples beside the closed forms; median and range of "
-                    f"{config.draws} draws. The cost of Sinkhorn's plan counts its entropy.")
+                    f"{config.draws} draws. The cost of Sinkhorn's plan counts its entropy.", "drawn by the exercise")
 
 
 def spread(ax, found, colour, label):

@@ -291,4 +291,4 @@ def draw_toys(card, toy, config):
         line.text(0.5, 0.95, f"W₁ = {of_line['distance']:.2f}", transform=line.transAxes, ha="center", va="top")
         ring.text(0.5, 0.5, f"W₂ = {of_ring['distance']:.2f}", transform=ring.transAxes, ha="center", va="center")
     card.add_figure(fig, "toys", f"{config.toy_made:,} samples of each first run, beside the truth (black: its density, the "
-                    "centres of its eight Gaussians), and their exact distance from it.")
+                    "centres of its eight Gaussians), and their exact distance from it.", "drawn by the exercise")

@@ -147,6 +147,20 @@ def test_an_interrupted_save_leaves_the_old_card(tmp_path, monkeypatch):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("quick, data, expected", [
+    (False, "", "Data: digits (real data), laser (generated STAND-IN). Seed 0."),
+    (False, "drawn by the exercise", "Data: drawn by the exercise. Seed 0."),
+    (True, "", "Quick run: not the report's configuration. Data: digits (real data), laser (generated STAND-IN). Seed 0.")])
+def test_a_figure_says_in_the_picture_what_data_it_shows(monkeypatch, quick, data, expected):
+    import matplotlib.pyplot as plt
+    card, written = new_card(quick), []
+    monkeypatch.setattr("exercises.card.caption_below", lambda fig, text: written.append(text))
+    card.use(REAL)
+    card.use(STAND_IN)
+    card.add_figure(plt.figure(figsize=(1, 1)), "picture", "A picture.", data)
+    assert written == [expected]
+
+
 def test_an_animation_is_a_gif_with_all_frames(tmp_path):
     import io
 
