@@ -1,4 +1,6 @@
 """The workloads of session 3: convolution, t-SNE. See workloads.py."""
+from functools import partial
+
 import numpy as np
 
 import tinynn as tn
@@ -10,13 +12,23 @@ from .workloads import has
 
 def cnn_step():
     """CNN 32–64 on 28×28, batch 64, Adam step, float32 (conv 3×3, ReLU, pool, twice, and dense)."""
+    return cnn_steps(64)
+
+
+def cnn_memory():
+    """Peak memory of a step of the CNN 32–64 on 28×28, batch 64, float32."""
+    return {name: partial(cnn_steps, name=name) for name in cnn_steps(2)}
+
+
+def cnn_steps(batch, name=None):
+    """{contestant: a function that makes a step with so many images}; or the one of that name."""
     def network(layers):
         return layers.Sequential(
             layers.Conv2d(1, 32, 3, padding="same"), layers.ReLU(), layers.MaxPool2d(2),    # (N, 1, 28, 28) -> (N, 32, 14, 14)
             layers.Conv2d(32, 64, 3, padding="same"), layers.ReLU(), layers.MaxPool2d(2),   # -> (N, 64, 7, 7)
             layers.Flatten(), layers.Linear(64 * 7 * 7, 10))                                # -> (N, 10)
     rng = np.random.default_rng(0)
-    x, labels = rng.random((64, 1, 28, 28), dtype=np.float32), rng.integers(0, 10, 64)
+    x, labels = rng.random((batch, 1, 28, 28), dtype=np.float32), rng.integers(0, 10, batch)
     model, loss = network(nn).astype(np.float32), nn.CrossEntropyLoss()
     optimizer = optim.Adam(model.parameters())
     contestants = {"tinynn": lambda: optimizer.step(lambda: loss(model(x), labels))}
@@ -30,7 +42,7 @@ def cnn_step():
             torch.nn.functional.cross_entropy(net(tx), ty).backward()
             adam.step()
         contestants["PyTorch"] = step
-    return contestants
+    return contestants[name] if name else contestants
 
 
 def convolution(channels, side, kernel_size, stride, padding):
@@ -75,5 +87,5 @@ def tsne():
     return contestants
 
 
-TABLE = [(cnn_step, {"PyTorch": 0.8}, {}), (conv_3x3, {"PyTorch": 0.8}, {}), (conv_5x5, {"PyTorch": 1.6}, {}),
-         (conv_strided, {"PyTorch": 1.6}, {}), (tsne, {"scikit-learn": 0.5}, {"rounds": 3})]
+TABLE = [(cnn_step, {"PyTorch": 0.8}, {}), (cnn_memory, {"PyTorch": 1.5}, None), (conv_3x3, {"PyTorch": 0.8}, {}),
+         (conv_5x5, {"PyTorch": 1.6}, {}), (conv_strided, {"PyTorch": 1.6}, {}), (tsne, {"scikit-learn": 0.5}, {"rounds": 3})]

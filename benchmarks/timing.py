@@ -2,6 +2,8 @@
 import statistics
 import time
 
+from .memory import MIB, peaks
+
 
 def compare(contestants: dict, rounds: int = 20, seconds: float = 0.05) -> dict:
     """{name: median seconds of one call} for functions that take turns.
@@ -30,14 +32,14 @@ def repeat(function, calls) -> float:
 
 
 def run(workload, targets, how) -> list:
-    """Time one workload, print its rows and return them."""
+    """Measure one workload, print its rows and return them. how: for `compare`; or None, to measure memory."""
     title = title_of(workload)
-    times = compare(workload(), **how)
-    ours, rows = times.pop("tinynn"), []
-    print(f"{title}\n    {'tinynn':28} {ours * 1e3:10.3f} ms", flush=True)
-    for peer, seconds in times.items():
-        ratio, target = ours / seconds, targets[peer]
-        print(f"    {peer:28} {seconds * 1e3:10.3f} ms    ratio {ratio:5.2f}, to reach {target:4.2f}: "
+    costs, one, unit = (peaks(workload()), MIB, "MiB") if how is None else (compare(workload(), **how), 1e-3, "ms")
+    ours, rows = costs.pop("tinynn"), []
+    print(f"{title}\n    {'tinynn':28} {ours / one:10.3f} {unit}", flush=True)
+    for peer, cost in costs.items():
+        ratio, target = ours / cost, targets[peer]
+        print(f"    {peer:28} {cost / one:10.3f} {unit}    ratio {ratio:5.2f}, to reach {target:4.2f}: "
               f"{'yes' if ratio <= target else 'NO'}", flush=True)
         rows.append({"workload": title, "peer": peer, "ratio": round(ratio, 3), "target": target})
     return rows

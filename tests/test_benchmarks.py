@@ -1,10 +1,12 @@
 """The benchmarks' table: what `keep` keeps of rows measured before."""
 import json
+import sys
 
+import numpy as np
 import pytest
 
 import benchmarks.__main__ as benchmarks
-from benchmarks import timing, workloads
+from benchmarks import memory, timing, workloads
 
 
 @pytest.fixture
@@ -45,3 +47,18 @@ def test_a_row_has_the_ratio_of_medians_and_its_target(capsys):
     [row] = timing.run(workload, {"peer": 0.5}, {"rounds": 3, "seconds": 0.01})
     assert row["workload"] == "Counts. Not a second line" and row["peer"] == "peer" and row["target"] == 0.5
     assert 0.02 < row["ratio"] < 0.5 and "yes" in capsys.readouterr().out
+
+
+def one_array(n):
+    """A function that needs n MiB, and gives them back."""
+    return lambda: np.ones(n * memory.MIB // 8).sum()
+
+
+def two_arrays(n):
+    return lambda: len((np.ones(n * memory.MIB // 8), np.ones(n * memory.MIB // 8)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_that_of_a_call_at_its_peak():
+    found = memory.peaks({"one": one_array, "two": two_arrays})             # of 64 MiB
+    assert 63 < found["one"] / memory.MIB < 70 and 127 < found["two"] / memory.MIB < 134
