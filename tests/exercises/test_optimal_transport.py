@@ -10,7 +10,7 @@ from exercises.generative.optimal_transport import CONFIG, QUICK, build, carry_o
 from tinynn.data.ocean import stand_in
 from tinynn.transport import barycentric_map, sinkhorn_cost, squared_distances, wasserstein_1d
 
-TINY = replace(QUICK, pixels=60, shares=(0.1, 0.03), sweep=(0.1, 0.03), step=8, points=50, shifts=(0.0, 2.0), sizes=(10, 20),
+TINY = replace(QUICK, pixels=300, shares=(0.1, 0.03), sweep=(0.1, 0.03), step=8, points=50, shifts=(0.0, 2.0), sizes=(10, 20),
                draws=2)
 
 
