@@ -107,13 +107,15 @@ def convolution(order):
     return draw
 
 
-def winograd(order):
-    """3 × 3 windows, in float32, the only dtype of these loops; small numbers, as its rounding errors are larger."""
+def winograd(order, k, s):
+    """k × k windows, stride s, in float32, the only dtype of these loops; small numbers, as its rounding errors are larger."""
     def draw(rng, dtype):
-        N, C, O, H, W = (int(rng.integers(low, high)) for low, high in ((0, 20), (1, 4), (1, 4), (3, 8), (3, 8)))
+        N, C, O, H, W = (int(rng.integers(low, high)) for low, high in ((0, 20), (1, 4), (1, 4), (k, k + 6), (k, k + 6)))
         ph, pw = int(rng.integers(3)), int(rng.integers(3))
-        shapes = {"x": (N, C, H, W), "W": (O, C, 3, 3), "b": (O,), "d": (N, O, H + 2 * ph - 2, W + 2 * pw - 2)}
-        return *(0.2 * a for a in draws(rng, np.float32, *(shapes[name] for name in order))), ph, pw
+        Ho, Wo = (H + 2 * ph - k) // s + 1, (W + 2 * pw - k) // s + 1
+        shapes = {"x": (N, C, H, W), "W": (O, C, k, k), "b": (O,), "d": (N, O, Ho, Wo)}
+        sizes = (H, W) if order == "dW" else ()
+        return *(0.2 * a for a in draws(rng, np.float32, *(shapes[name] for name in order))), *sizes, ph, pw
     return draw
 
 
@@ -181,8 +183,11 @@ def attention_backward(rng, dtype):
 
 
 CASES = {"tinynn.kernels.convolution.forward": convolution("xWb"), "tinynn.kernels.convolution.to_input": convolution("dW"),
-         "tinynn.kernels.convolution.to_weight": convolution("xd"), "tinynn.kernels.winograd.forward": winograd("xWb"),
-         "tinynn.kernels.winograd.to_weight": winograd("xd"), "tinynn.kernels.pooling.maxima": maxima,
+         "tinynn.kernels.convolution.to_weight": convolution("xd"), "tinynn.kernels.winograd.forward": winograd("xWb", 3, 1),
+         "tinynn.kernels.winograd.to_weight": winograd("xd", 3, 1),
+         "tinynn.kernels.winograd_strided.forward": winograd("xWb", 4, 2),
+         "tinynn.kernels.winograd_strided.to_input": winograd("dW", 4, 2),
+         "tinynn.kernels.winograd_strided.to_weight": winograd("xd", 4, 2), "tinynn.kernels.pooling.maxima": maxima,
          "tinynn.kernels.pooling.scatter": scatter,
          "tinynn.kernels.products.by_rows": products(False), "tinynn.kernels.products.by_columns": products(True),
          **{f"tinynn.kernels.attention.{f.__name__}": f for f in (attention_forward, attention_backward)},

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import tinynn as tn
 from tinynn import nn
-from tinynn.kernels import convolution, winograd
+from tinynn.kernels import convolution, winograd, winograd_strided
+from tinynn.ops.convolution import convolve, to_input, to_weight
 
 FILE = Path(__file__).parents[1] / "recorded" / "torch_images.npz"
 LAYERS = {                                                      # name: (class, arguments, settings); x is (3, 2, 9, 8)
@@ -81,10 +82,9 @@ def test_the_three_are_one_sum_solved_for_each_factor(sizes, backend):
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((N, C, H, W)), rng.standard_normal((O, C, kh, kw))
     with tn.kernels.use(backend):
-        y = convolution.forward(x, w, np.zeros(O), *how)
+        y = convolve(x, w, None, *how)
         d = rng.standard_normal(y.shape)
-        sums = [np.sum(d * y), np.sum(convolution.to_input(d, w, H, W, *how) * x),
-                np.sum(convolution.to_weight(x, d, kh, kw, *how) * w)]
+        sums = [np.sum(d * y), np.sum(to_input(d, w, H, W, *how) * x), np.sum(to_weight(x, d, kh, kw, *how) * w)]
     np.testing.assert_allclose(sums, sums[0], rtol=1e-10, atol=1e-10)
 
 
@@ -100,23 +100,34 @@ def test_the_reference_is_the_seven_loops():
     np.testing.assert_allclose(convolution.forward.reference(x, W, b, sh, sw, ph, pw), y, rtol=1e-12)
 
 
-@pytest.mark.parametrize("H, W, p", [(14, 14, 1), (7, 9, 0), (5, 4, 2), (3, 3, 0)])
-def test_winograd_is_accurate_and_taken_in_float32(H, W, p, monkeypatch):
+@pytest.mark.parametrize("H, W, p", [(14, 14, 1), (7, 9, 0), (5, 4, 2)])
+@pytest.mark.parametrize("kernels, k, s", [(winograd, 3, 1), (winograd_strided, 4, 2)])
+def test_winograd_is_accurate_and_taken_in_float32(kernels, k, s, H, W, p, monkeypatch):
     rng = np.random.default_rng(0)
-    x, w = rng.standard_normal((5, 16, H, W)), rng.standard_normal((8, 16, 3, 3)) / 12
+    x, w = rng.standard_normal((5, 16, H, W)), rng.standard_normal((16, 16, k, k)) / 4 / k
     calls = []
-    for name in ("forward", "to_weight"):
-        kernel = getattr(winograd, name)
-        monkeypatch.setattr(winograd, name, lambda *args, kernel=kernel: calls.append(kernel) or kernel(*args))
+    for name in ("forward", "to_input", "to_weight"):
+        kernel = getattr(kernels, name)
+        monkeypatch.setattr(kernels, name, lambda *args, name=name, kernel=kernel: calls.append(name) or kernel(*args))
     results = []
     for dtype in (np.float32, np.float64):
         tx, tw = (tn.Tensor(a.astype(dtype), requires_grad=True) for a in (x, w))
-        y = tn.conv2d(tx, tw, padding=p)
+        y = tn.conv2d(tx, tw, None, s, p)
         y.backward(np.random.default_rng(1).standard_normal(y.shape).astype(dtype))
         results.append([y.data, tx.grad, tw.grad])
-    assert len(calls) == 3 and results[0][0].dtype == np.float32
+    assert {*calls} == {"forward", "to_input", "to_weight"} and results[0][0].dtype == np.float32
     for fast, exact in zip(*results):
         assert np.max(np.abs(fast - exact)) < 3e-6 * np.max(np.abs(exact))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_window_that_sees_the_whole_image_is_a_dense_layer(backend):
+    rng = np.random.default_rng(0)
+    x, w, d = rng.standard_normal((3, 2, 4, 5)), rng.standard_normal((6, 2, 4, 5)), rng.standard_normal((3, 6, 1, 1))
+    with tn.kernels.use(backend):
+        np.testing.assert_allclose(convolve(x, w, None, 2, 1, 0, 0), convolution.forward(x, w, np.zeros(6), 2, 1, 0, 0), 1e-10)
+        np.testing.assert_allclose(to_input(d, w, 4, 5, 2, 1, 0, 0), convolution.to_input(d, w, 4, 5, 2, 1, 0, 0), 1e-10)
+        np.testing.assert_allclose(to_weight(x, d, 4, 5, 2, 1, 0, 0), convolution.to_weight(x, d, 4, 5, 2, 1, 0, 0), 1e-10)
 
 
 def test_derivatives_of_derivatives_through_a_small_network():

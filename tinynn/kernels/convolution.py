@@ -5,10 +5,10 @@
 Seven nested loops: over n, o, i, j, c, u, v. The references write them as one einsum over a view of all windows. The loops
 turn one image after the other, or a few small ones, into a matrix whose columns are its windows ("im2col", as in
 Chellapilla, Puri & Simard 2006), small enough to stay in the cache, and leave the arithmetic to BLAS. winograd.py has a
-faster way for 3 × 3 windows.
+faster way for 3 × 3 windows, winograd_strided.py for those of 4 × 4 with stride 2.
 
 Shapes: x (N, C, H, W), W (O, C, kh, kw), y (N, O, Ho, Wo), Ho = ⌊(H + 2 p_h − kh)/s_h⌋ + 1. Strides s and paddings p are
-ints, two of each. Threads share out the images, BLOCK at a time.
+ints, two of each. Threads share out the images, BLOCK at a time, or more small ones.
 """
 import numpy as np
 
@@ -35,11 +35,12 @@ def _(x, W, b, sh, sw, ph, pw):
     Ho, Wo = (H + 2 * ph - kh) // sh + 1, (width + 2 * pw - kw) // sw + 1
     y = np.empty((N, O, Ho * Wo), x.dtype)
     rows = W.reshape(O, C * kh * kw)
-    P, some = Ho * Wo, side_by_side(Ho * Wo, BLOCK)
-    for block in prange((N + BLOCK - 1) // BLOCK):
+    P, size = Ho * Wo, images(N, 256, Ho * Wo)
+    some = side_by_side(P, size)
+    for block in prange((N + size - 1) // size):
         lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.zeros((C * kh * kw, some * P), x.dtype)
-        product, end = np.empty((O, some * P), x.dtype), min(block * BLOCK + BLOCK, N)
-        for first in range(block * BLOCK, end, some):
+        product, end = np.empty((O, some * P), x.dtype), min(block * size + size, N)
+        for first in range(block * size, end, some):
             for n in range(first, min(first + some, end)):
                 to_columns(x[n], lines, columns, (n - first) * P, kh, kw, sh, sw, ph, pw, Ho, Wo)
             np.dot(rows, columns, product)                      # (O, C·kh·kw) @ (C·kh·kw, some·P) -> (O, some·P)
@@ -67,11 +68,12 @@ def _(g, W, H, width, sh, sw, ph, pw):
     (N, O, Ho, Wo), (_, C, kh, kw) = g.shape, W.shape
     dx = np.empty((N, C, H, width), g.dtype)
     rows = W.reshape(O, C * kh * kw).T.copy()
-    P, some = Ho * Wo, side_by_side(Ho * Wo, BLOCK)
-    for block in prange((N + BLOCK - 1) // BLOCK):
+    P, size = Ho * Wo, images(N, 256, Ho * Wo)
+    some = side_by_side(P, size)
+    for block in prange((N + size - 1) // size):
         lines, columns = np.empty((sh, (Ho + kh // sh) * Wo), g.dtype), np.empty((C * kh * kw, some * P), g.dtype)
-        d, end = np.zeros((O, some * P), g.dtype), min(block * BLOCK + BLOCK, N)
-        for first in range(block * BLOCK, end, some):
+        d, end = np.zeros((O, some * P), g.dtype), min(block * size + size, N)
+        for first in range(block * size, end, some):
             for n in range(first, min(first + some, end)):
                 d[:, (n - first) * P:(n - first + 1) * P] = g[n].reshape(O, P)
             np.dot(rows, d, columns)                            # (C·kh·kw, O) @ (O, some·P) -> (C·kh·kw, some·P)
@@ -91,7 +93,7 @@ def to_weight(x, g, kh, kw, sh, sw, ph, pw):
 def _(x, g, kh, kw, sh, sw, ph, pw):
     (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
     P = Ho * Wo
-    size = max(BLOCK, min(N, 512 // P))                         # fewer, and to add up the parts takes as long as they do
+    size = images(N, 512, P)                                    # with 256, adding up the parts would take as long as they do
     some, blocks = side_by_side(P, size), (N + size - 1) // size
     dWT = np.zeros((max(blocks, 1), C * kh * kw, O), x.dtype)   # a part for each block, transposed: BLAS is faster so
     for block in prange(blocks):
@@ -108,6 +110,13 @@ def _(x, g, kh, kw, sh, sw, ph, pw):
     for block in range(1, blocks):
         dWT[0] += dWT[block]
     return dWT[0].T.copy().reshape(O, C, kh, kw)
+
+
+@helper
+def images(N, outputs, P):
+    """How many of N images, of P outputs each, a thread takes at a time: BLOCK; of small ones so many that they have so many
+    outputs together, but no more than half, or a second thread has nothing to do."""
+    return max(BLOCK, min((N + 1) // 2, outputs // P))
 
 
 @helper

@@ -15,14 +15,14 @@ the other way: dM = A dY Aᵀ, dU = dM V, dw = Gᵀ dU G. (The gradient of the i
 
 The references are convolution.py's; read that first. x (N, C, H, W), W (O, C, 3, 3), y (N, O, Ho, Wo), paddings ph, pw.
 V has its channels last, M and dM their tiles, so that all additions go through memory in order. Threads share out the
-images, BLOCK at a time: so few that all this stays in a core's cache.
+images, BLOCK at a time: so few that all this stays in a core's cache. The gradient of the weights is summed over PART of them.
 """
 import numpy as np
 
 from . import convolution
 from .registry import helper, kernel, prange
 
-BLOCK = 2
+BLOCK, PART = 2, 16         # images: that share a product; whose gradients of the weights are added up at once
 FIRST, SECOND = (0, 1, 2, 1), (2, 2, 1, 3)                      # Bᵀ: row r is d[FIRST] + SIGN · d[SECOND]
 SIGN = np.float32(-1), np.float32(1), np.float32(-1), np.float32(-1)
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
@@ -52,6 +52,12 @@ def _(x, W, b, ph, pw):
     return y
 
 
+def to_input(g, W, H, width, ph, pw):
+    """dL/dx (N, C, H, width) from g = dL/dy (N, O, Ho, Wo), paddings up to 2: the same sum, as the input sees it."""
+    turned = np.ascontiguousarray(W[:, :, ::-1, ::-1].swapaxes(0, 1))
+    return forward(g, turned, np.zeros(len(turned), g.dtype), 2 - ph, 2 - pw)
+
+
 @kernel
 def to_weight(x, g, ph, pw):
     """dL/dW (O, C, 3, 3) from g = dL/dy (N, O, Ho, Wo)."""
@@ -62,16 +68,19 @@ def to_weight(x, g, ph, pw):
 def _(x, g, ph, pw):
     (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
     th, tw = (Ho + 1) // 2, (Wo + 1) // 2
-    blocks = (N + BLOCK - 1) // BLOCK
-    dU = np.empty((blocks, 16, O, C), x.dtype)                  # a part for each block
-    for block in prange(blocks):
-        start, stop = block * BLOCK, min(block * BLOCK + BLOCK, N)
-        tiles = (stop - start) * th * tw
-        V, dM = np.empty((16, tiles, C), x.dtype), np.empty((16, O, tiles), x.dtype)
-        inputs(x, start, stop, ph, pw, th, tw, V)
-        gradients(g, start, stop, th, tw, dM)
-        for k in range(16):
-            np.dot(dM[k], V[k], dU[block, k])                   # (O, tiles) @ (tiles, C) -> (O, C)
+    parts = (N + PART - 1) // PART
+    dU = np.zeros((parts, 16, O, C), x.dtype)
+    for part in prange(parts):
+        product, end = np.empty((O, C), x.dtype), min(part * PART + PART, N)
+        for start in range(part * PART, end, BLOCK):
+            stop = min(start + BLOCK, end)
+            tiles = (stop - start) * th * tw
+            V, dM = np.empty((16, tiles, C), x.dtype), np.empty((16, O, tiles), x.dtype)
+            inputs(x, start, stop, ph, pw, th, tw, V)
+            gradients(g, start, stop, th, tw, dM)
+            for k in range(16):
+                np.dot(dM[k], V[k], product)                    # (O, tiles) @ (tiles, C) -> (O, C)
+                dU[part, k] += product
     return weight_gradients(dU)
 
 
@@ -88,7 +97,7 @@ def weights(W):
 
 @helper
 def weight_gradients(dU):
-    """dw = Gᵀ dU G, summed over the blocks: (blocks, 16, O, C) -> (O, C, 3, 3)."""
+    """dw = Gᵀ dU G, summed over the parts: (parts, 16, O, C) -> (O, C, 3, 3)."""
     _, _, O, C = dU.shape
     flat = np.dot(GG.T, dU.sum(0).reshape(16, O * C))           # (9, 16) @ (16, O·C) -> (9, O·C)
     return flat.T.copy().reshape(O, C, 3, 3)

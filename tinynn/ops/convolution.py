@@ -8,10 +8,13 @@ they are the same sum Σ d·x·W, over all windows, solved for one of its factor
 So derivatives of every order are there without a further line. kernels/convolution.py has the loops, and the formula.
 Shapes: x (N, C, H, W), weights (O, C, kh, kw), y and d (N, O, Ho, Wo).
 """
+from math import prod
+
 import numpy as np
 
 from ..autograd.op import op
-from ..kernels import convolution as kernels, winograd
+from ..kernels import convolution as kernels, winograd, winograd_strided
+from ..kernels.products import dot
 from .products import matmul
 from .reductions import sum
 from .shaping import reshape
@@ -71,8 +74,11 @@ def conv_transpose2d(x, W, b=None, stride=1, padding=0, output_padding=0):
 def convolve(x, W, b, sh, sw, ph, pw):
     """conv2d. b: None for zeros."""
     b = np.zeros(len(W), x.dtype) if b is None else dense(b)
-    if suits_winograd(x, W, W.shape, sh, sw):
-        return winograd.forward(dense(x), dense(W), b, ph, pw)
+    if sees_all(x.shape[2:], W.shape[2:], ph, pw):
+        return (dot(flat(x), flat(W).T) + b).reshape(len(x), len(W), 1, 1)
+    fast = winograd_for(x, W, W.shape, sh, sw, ph, pw)
+    if fast:
+        return fast.forward(dense(x), dense(W), b, ph, pw)
     return kernels.forward(dense(x), dense(W), b, sh, sw, ph, pw)
 
 
@@ -86,9 +92,11 @@ def _(g, x, W, sh, sw, ph, pw):
 @op(shapes="(n,o,i,j),(o,c,u,v)->(n,c,h,w)")
 def to_input(d, W, height, width, sh, sw, ph, pw):
     """dL/dx of `convolve` from d = dL/dy, for images height × width; and conv_transpose2d without a bias."""
-    if suits_winograd(d, W, W.shape, sh, sw) and max(ph, pw) <= 2:
-        turned = dense(W[:, :, ::-1, ::-1].swapaxes(0, 1))          # the same sum, as the input sees it
-        return winograd.forward(dense(d), turned, np.zeros(len(turned), d.dtype), 2 - ph, 2 - pw)
+    if sees_all((height, width), W.shape[2:], ph, pw):
+        return dot(flat(d), flat(W)).reshape(len(d), *W.shape[1:])
+    fast = winograd_for(d, W, W.shape, sh, sw, ph, pw)
+    if fast:
+        return fast.to_input(dense(d), dense(W), height, width, ph, pw)
     return kernels.to_input(dense(d), dense(W), height, width, sh, sw, ph, pw)
 
 
@@ -101,8 +109,11 @@ def _(g, d, W, height, width, sh, sw, ph, pw):
 @op(shapes="(n,c,h,w),(n,o,i,j)->(o,c,u,v)")
 def to_weight(x, d, kh, kw, sh, sw, ph, pw):
     """dL/dW of `convolve` from d = dL/dy, for windows kh × kw."""
-    if suits_winograd(x, d, (d.shape[1], x.shape[1], kh, kw), sh, sw):
-        return winograd.to_weight(dense(x), dense(d), ph, pw)
+    if sees_all(x.shape[2:], (kh, kw), ph, pw):
+        return dot(flat(d).T, flat(x)).reshape(d.shape[1], x.shape[1], kh, kw)
+    fast = winograd_for(x, d, (d.shape[1], x.shape[1], kh, kw), sh, sw, ph, pw)
+    if fast:
+        return fast.to_weight(dense(x), dense(d), ph, pw)
     return kernels.to_weight(dense(x), dense(d), kh, kw, sh, sw, ph, pw)
 
 
@@ -112,9 +123,26 @@ def _(g, x, d, kh, kw, sh, sw, ph, pw):
             lambda: convolve(x, g, None, sh, sw, ph, pw))
 
 
-def suits_winograd(a, b, shape, sh, sw) -> bool:
-    """Winograd's way: 3 × 3 windows, stride 1, float32; with few channels its additions cost more than it saves."""
-    return shape[2:] == (3, 3) and sh == sw == 1 and a.dtype == b.dtype == np.float32 and min(shape[:2]) >= 8
+# --- ways to compute them ----------------------------------------------------------------------------------------------
+
+def sees_all(image, window, ph, pw) -> bool:
+    """Does one window see the whole image? Then the layer is a dense one: a DCGAN's generator begins with its transpose."""
+    return tuple(image) == tuple(window) and ph == pw == 0
+
+
+def flat(x):
+    """(N, ...) -> (N, D), contiguous."""
+    return dense(x).reshape(len(x), prod(x.shape[1:]))
+
+
+# window and stride: the kernels, and the channels below which their additions cost more than is saved
+WINOGRAD = {(3, 3, 1, 1): (winograd, 8), (4, 4, 2, 2): (winograd_strided, 16)}
+
+
+def winograd_for(a, b, shape, sh, sw, ph, pw):
+    """Winograd's kernels for weights of `shape` (O, C, kh, kw), or None: they have float32, and paddings up to 2."""
+    fast, least = WINOGRAD.get((*shape[2:], sh, sw), (None, 0))
+    return fast if a.dtype == b.dtype == np.float32 and min(shape[:2]) >= least and max(ph, pw) <= 2 else None
 
 
 # --- arguments ---------------------------------------------------------------------------------------------------------
