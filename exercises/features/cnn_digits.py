@@ -22,7 +22,7 @@ from exercises.features._digits import Moved, draw_filters, draw_maps, logits, s
 from tinynn import nn, optim
 from tinynn.data import font_digits, mnist
 from tinynn.train import grid, sweep
-from tinynn.viz.style import COLOURS
+from tinynn.viz import COLOURS, plain_numbers
 
 REPORT = {"report A": 0.98, "report A, tuned": 0.991, "ours": 0.995}                # accuracies; ours: our own aim
 NETWORKS = {                                                                        # how they are trained on MNIST
@@ -221,8 +221,7 @@ def draw_progress(card, results, config):
     axes[0].set(yscale="log", xlabel="epochs", ylabel="validation images wrong (%)")
     axes[1].set(xlabel="time (s), one thread" if config.jobs > 1 else "time (s)")
     axes[0].legend()
-    for axis in (axes[0].yaxis.set_major_formatter, axes[0].yaxis.set_minor_formatter):
-        axis("{x:g}")
+    plain_numbers(axes[0].yaxis)
     card.add_figure(fig, "progress", f"Errors on the {config.validation:,} validation images of MNIST against epochs and "
                     f"seconds: all {config.runs} runs of each network.")
 

@@ -21,7 +21,7 @@ from exercises.features._digits import logits, score, split, train
 from tinynn import nn, optim
 from tinynn.data import mnist
 from tinynn.train import sweep
-from tinynn.viz.style import COLOURS
+from tinynn.viz import COLOURS, plain_numbers
 
 OPTIMIZERS = {"Adam": (optim.Adam, 0.002), "SGD": (optim.GD, 0.3), "Adadelta": (optim.Adadelta, 1.0)}   # and its rate
 REPORT = {"Adam": (.025648, .9909), "SGD": (.022971, .9917), "Adadelta": (.022916, .9918)}              # test loss, accuracy
@@ -158,8 +158,7 @@ def draw_progress(card, fresh, config):
     axes[1, 0].set(yscale="log", ylabel="validation loss (nats)", xlabel="epochs")
     axes[1, 1].set(xlabel="time (s), one thread" if config.jobs > 1 else "time (s)")
     axes[0, 0].legend()
-    for axis in (axes[0, 0].yaxis.set_major_formatter, axes[0, 0].yaxis.set_minor_formatter):
-        axis("{x:g}")
+    plain_numbers(axes[0, 0].yaxis, axes[1, 0].yaxis)
     card.add_figure(fig, "progress", f"Errors and losses on {config.validation:,} validation images, against epochs and "
                     f"seconds: all {config.runs} runs of each optimizer, every run from one start for all three.")
 

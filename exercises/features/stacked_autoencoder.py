@@ -28,7 +28,7 @@ from exercises.features._stacks import PIXELS, build, encode, learn_code, learn_
 from tinynn import nn, optim
 from tinynn.data import font_digits, mnist
 from tinynn.train import grid, sweep
-from tinynn.viz.style import COLOURS
+from tinynn.viz import COLOURS, plain_numbers
 
 REPORT_B = {(200, 100, 50, 25): (.9949, .9965), (200,): (.9929, .9945), (200, 100, 50): (.8905, .9935),     # greedy, tuned
             (100, 50, 25): (.6759, .9927), (100, 50): (.9077, .9915), (100,): (.9849, .9901), (200, 100): (.9838, .9871)}
@@ -288,9 +288,7 @@ def draw_labels(card, mnist_runs, config):
         axes[1].plot(1 + np.arange(curves.shape[1]), curves.T, color=colour, lw=1.1)
     axes[0].set(xscale="log", yscale="log", xlabel="labelled images", ylabel="test images wrong (%)")
     axes[1].set(yscale="log", xlabel="epochs of tuning, all labels", ylabel="validation images wrong (%)")
-    for ax in axes:
-        for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
-            axis("{x:g}")
+    plain_numbers(*(ax.yaxis for ax in axes))
     axes[0].legend()
     card.add_figure(fig, "labels", f"MNIST, {name_of((784, *config.widths, 10))}: what pre-training on {config.images:,} "
                     f"images is worth with few labels and with many. {config.runs} runs each; lines: medians (left), runs "

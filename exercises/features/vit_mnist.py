@@ -23,7 +23,7 @@ from exercises.features._images import show
 from tinynn import data, nn, optim
 from tinynn.train import sweep
 from tinynn.train.sweep import fingerprint
-from tinynn.viz import COLOURS
+from tinynn.viz import COLOURS, plain_numbers
 
 # name: the size of the network, and the report's accuracy in %
 NETWORKS = {"dim 64": dict(dim=64, mlp_dim=128), "dim 128": dict(dim=128, mlp_dim=256)}
@@ -198,8 +198,7 @@ def draw_accuracy(card, results):
     for ax in axes:
         ax.axhline(100 - REPORT["dim 64"], color="black", ls=":", lw=1.2, label="report A, test images")
         ax.set_yscale("log")
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter("{x:g}")
+        plain_numbers(ax.yaxis)
     axes[0].set(xlabel="epochs", ylabel="validation images taken for another digit (%)")
     axes[1].set(xlabel="minutes of training, one thread")
     axes[0].legend()

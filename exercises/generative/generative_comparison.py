@@ -32,7 +32,7 @@ from tinynn.energy.partition import LogPartition
 from tinynn.nn.variational import importance_bound
 from tinynn.optim import schedules
 from tinynn.train import generate, sweep
-from tinynn.viz.style import COLOURS
+from tinynn.viz import COLOURS, plain_numbers
 
 MODELS = ("RBM", "DBM", "GAN", "WGAN", "VAE")
 REAL, GAUSSIAN, PIXELS = BESIDE = ("other real digits", "a Gaussian", "pixels by themselves")
@@ -238,6 +238,7 @@ def draw_measures(card, found, verdicts, config):
              ylabel="precision: of the made ones, among the real", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     left.legend(fontsize=8)
     right.set(xscale="log", yscale="log", xlabel="time to learn (s)", ylabel="Fréchet distance")
+    plain_numbers(right.xaxis, right.yaxis)
     card.add_figure(fig, "measures", f"{config.made:,} pictures of each of {config.runs} runs, in the features of a "
                     "classifier, beside as many test digits. Each learned for as long as we let it (the card says how long), "
                     "so right says what was got for the time, not who is fast. Squares and dotted lines: pictures "

@@ -26,7 +26,7 @@ from tinynn import Tensor, optim
 from tinynn.autograd.backward import grad
 from tinynn.data import mnist
 from tinynn.train import GAN, WGAN, fit_adversarial, generate, grid, sweep
-from tinynn.viz.style import COLOURS
+from tinynn.viz import COLOURS, plain_numbers
 
 PLAIN, CLIPPED, PENALISED = "GAN", "WGAN, clipped", "WGAN, gradient penalty"
 GAMES = {                                                               # as in the papers; toys: rates for small networks
@@ -261,6 +261,7 @@ def draw_told(card, found, config):
             ax.plot(said, of["distances"], "o-", ms=3, lw=0.6, color=COLOUR[name], label=name)
         ax.set(xlabel="minus the mean loss, in parts of its largest", ylabel="Fréchet distance of samples", yscale="log")
         ax.legend()
+    plain_numbers(*(ax.yaxis for ax in axes))
     card.add_figure(fig, "told", f"Left: how good samples become, all {config.runs} runs. Middle, right: does the loss "
                     "tell? A dot is a look at the first run; a loss that tells gives a rising line.")
 

@@ -2,6 +2,6 @@
 notebook.py: how Tensors and Modules show themselves in a notebook."""
 from . import notebook  # noqa: F401  (gives Tensor and Module their _repr_html_)
 from .graph import graph
-from .style import COLOURS, caption, look
+from .style import COLOURS, caption, look, plain_numbers
 
-__all__ = ["COLOURS", "caption", "graph", "look"]
+__all__ = ["COLOURS", "caption", "graph", "look", "plain_numbers"]

@@ -47,6 +47,18 @@ def look():
     })
 
 
+def plain_numbers(*axes):
+    """Label logarithmic axes, as ax.yaxis, with 0.2 and 200 instead of 2 × 10⁻¹ and 2 × 10², as densely as there is room."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x, pos=None):
+            return f"{x:g}" if super().__call__(x, pos) else ""
+    for axis in axes:
+        axis.set_major_formatter(Plain())
+        axis.set_minor_formatter(Plain(minor_thresholds=(2, 0.5)))
+
+
 def caption(fig, text: str):
     """Write `text` in small grey letters under the figure. It lies below the canvas: save with bbox_inches="tight"."""
     width, height = fig.get_size_inches()
