@@ -43,14 +43,15 @@ def score(outputs, y) -> tuple:
     return nn.cross_entropy(outputs, y).item(), np.mean(outputs.argmax(axis=1) == y)
 
 
-def train(model, optimizer, training, validation, epochs, batch, rng) -> tuple:
-    """Returns the seconds since the start and the (loss, accuracy) on the validation images after each epoch: (epochs,),
-    (epochs, 2); that at epoch 0 is left out. The validation itself is in the seconds: one in a dozen."""
-    scores = []
+def train(model, optimizer, training, validation, epochs, batch, rng, checkpoint=None) -> tuple:
+    """Returns the seconds of training until the end of each epoch, without validation, and the (loss, accuracy) on the
+    validation images then: (epochs,), (epochs, 2). checkpoint: see `fit`."""
+    def look(history):
+        loss, accuracy = score(logits(model, validation[0]), validation[1])
+        history.info.setdefault("validation", [None] * len(history))[-1] = (loss, float(accuracy))
     history = tn.fit(model, *training, loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=epochs, batch_size=batch,
-                     rng=rng, progress=False,
-                     callbacks=[lambda _: scores.append(score(logits(model, validation[0]), validation[1]))])
-    return np.array(history.seconds), np.array(scores)
+                     rng=rng, progress=False, checkpoint=checkpoint, callbacks=[look])
+    return np.array(history.seconds), np.array(history.info["validation"])
 
 
 def draw_filters(card, model):

@@ -64,7 +64,8 @@ def learn(setting: dict, rng: np.random.Generator) -> list:
     for name in setting["sequence"]:
         optimizer, rate = OPTIMIZERS[name]
         optimizer = optimizer(model.parameters(), lr=optim.schedules.cosine(rate, setting["epochs"]))
-        seconds, scores = train(model, optimizer, training, validation, setting["epochs"], setting["batch"], rng)
+        checkpoint = setting["checkpoint"] and f"{setting['checkpoint']}-{name}"
+        seconds, scores = train(model, optimizer, training, validation, setting["epochs"], setting["batch"], rng, checkpoint)
         loss, accuracy = score(logits(model, test[0]), test[1])
         results.append({"seconds": seconds, "validation": scores, "loss": loss, "accuracy": accuracy})
     return results

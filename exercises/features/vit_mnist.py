@@ -22,7 +22,6 @@ from exercises.features._digits import Moved, logits, score
 from exercises.features._images import show
 from tinynn import data, nn, optim
 from tinynn.train import sweep
-from tinynn.train.sweep import fingerprint
 from tinynn.viz import COLOURS, plain_numbers
 
 # name: the size of the network, and the report's accuracy in %
@@ -102,7 +101,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
 
     history = tn.fit(nn.Sequential(Moved(rng), model), x[rows], y[rows], loss=nn.CrossEntropyLoss(), optimizer=optimizer,
                      epochs=config.epochs, batch_size=config.batch, validation=(x[held], y[held]), patience=config.epochs,
-                     checkpoint=setting["folder"] / f"{name}-{run}.checkpoint", rng=rng, progress=False, callbacks=[measure])
+                     checkpoint=setting["checkpoint"], rng=rng, progress=False, callbacks=[measure])
     outputs = logits(model, x_test)
     loss, accuracy = score(outputs, y_test)
     with tn.no_grad():
@@ -124,11 +123,9 @@ def run(config: ViTConfig) -> Card:
     x, y = digits.x_test[:config.test], digits.y_test[:config.test]
     plain = replace(config, out=Path(), jobs=1, dask=None)      # what the results depend on, and nothing else
     folder = card.unfinished(config.out)
-    checkpoints = folder / fingerprint(learn)                   # of these sources: an interrupted run goes on from there
-    checkpoints.mkdir(parents=True, exist_ok=True)
     results = {}
     for name, runs in zip(NETWORKS, config.runs):
-        setting = {"name": name, "config": plain, "folder": checkpoints}
+        setting = {"name": name, "config": plain}
         results[name] = sweep(learn, [setting], runs, config.seed, config.jobs, config.dask, resume=folder)[0]["results"]
     accuracies = {name: np.array([result["accuracy"] for result in of]) for name, of in results.items()}
     add_rows(card, results, accuracies)

@@ -91,12 +91,14 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     generator, discriminator = build(config["width"], rng)
     adam = {player: optim.Adam(model.parameters(), lr=config["rate"], betas=(config["beta"], 0.999))
             for player, model in (("generator_optimizer", generator), ("critic_optimizer", discriminator))}
-    z, distance = rng.standard_normal((len(held), *LATENT), np.float32), []
+    z = rng.standard_normal((len(held), *LATENT), np.float32)
 
-    def look(_):
-        distance.append(frechet(thumbnails(held), thumbnails(generate(generator, z))))
+    def look(history):
+        distance = frechet(thumbnails(held), thumbnails(generate(generator, z)))
+        history.info.setdefault("distance", []).append(distance)
     history = fit_adversarial(generator, discriminator, x, game=GAN, latent=LATENT, **adam, epochs=config["epochs"],
-                              batch_size=config["batch"], samples=8, rng=rng, callbacks=[look], progress=False)
+                              batch_size=config["batch"], samples=8, rng=rng, callbacks=[look], progress=False,
+                              checkpoint=setting["checkpoint"])
     made = generate(generator, z)
 
     def between(way, pairs, t):
@@ -113,7 +115,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     steps = config["epochs"] * -(-len(x) // config["batch"])
     G, D, right = (to_length(history.steps[name], steps) for name in ("generator_loss", "critic_loss", "accuracy"))
     losses, distance, through = (to_length(values, config["epochs"])
-                                 for values in (history.generator_loss, distance, history.samples))
+                                 for values in (history.generator_loss, history.info["distance"], history.samples))
     return {"G": G, "D": D, "right": 100 * right, "epoch losses": losses, "distance": distance, "through": through,
             "seconds": history.seconds[-1], "made": made, "thinks": thinks, "half": half | {"end": contrast(made)},
             "between": rows}

@@ -15,6 +15,7 @@ Change first: in `build`, leave out the batch norm, or the dropout: who wins the
 guards the networks: tests/exercises/test_gan_exercise.py::test_the_players
 """
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -96,11 +97,18 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
             for player, model in (("generator_optimizer", generator), ("critic_optimizer", discriminator))}
     z = rng.standard_normal((setting["made"], how["latent"]), np.float32)
 
+    checkpoint = setting["checkpoint"]
+    kept = checkpoint and Path(f"{checkpoint}-early.npy")                                   # for a run that goes on later
+
     def look(history):
         if len(history) == every * setting["compared"]:
             early.append(grey(generate(generator, z)))
+            if kept:
+                np.save(kept, early[0])
     history = fit_adversarial(generator, discriminator, centred(setting["x"]), **how, **adam, epochs=epochs, callbacks=[look],
-                              batch_size=setting["batch"], samples=30, rng=rng, progress=False)
+                              batch_size=setting["batch"], samples=30, rng=rng, progress=False, checkpoint=checkpoint)
+    if kept and kept.exists():
+        early = [np.load(kept)]
     ends = rng.standard_normal((2, 6, 1, how["latent"]), np.float32)
     t = np.linspace(0, 1, 10, dtype=np.float32)[:, None]                                    # (10, 1)
     between = (1 - t) * ends[0] + t * ends[1]                                               # (6, 10, latent)

@@ -79,14 +79,15 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     """Train one network; its terms after each epoch, and what it makes of codes and test digits."""
     how, (x, _, _, y, bits) = NETWORKS[setting["name"]], digits(*setting["counts"])
     vae, epochs = build(how["hidden"], how["latents"], rng), setting["epochs"] or how["epochs"]
-    terms, part = [], bits[:2000]
+    part = bits[:2000]
 
-    def look(_):
+    def look(history):
         with tn.no_grad():
-            terms.append([float(term.data) for term in nn.ELBOLoss().terms(vae(part), part)])
+            terms = [float(term.data) for term in nn.ELBOLoss().terms(vae(part), part)]
+        history.info.setdefault("terms", [None] * len(history))[-1] = terms
     history = tn.fit(Drawn(vae, rng), x, x, loss=loss, epochs=epochs, batch_size=how["batch"], rng=rng,
                      optimizer=optim.Adam(vae.parameters(), lr=optim.schedules.cosine(setting["rate"], epochs)),
-                     callbacks=[look], progress=False)
+                     callbacks=[look], progress=False, checkpoint=setting["checkpoint"])
     with tn.no_grad():
         mu, log_var = (part.numpy() for part in vae.encode(bits))                           # 2 × (test, L)
         bound = np.concatenate([importance_bound(vae, bits[i:i + 100], setting["draws"], rng=rng).numpy()
@@ -98,7 +99,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
         z = rng.standard_normal((50, mu.shape[1]))
         ends, t = mu[:12].reshape(6, 2, 1, -1), np.linspace(0, 1, 10)[:, None]
         between = (1 - t) * ends[:, 0] + t * ends[:, 1]                                     # (6, 10, L)
-        result = {"terms": np.array(terms), "seconds": history.seconds[-1], "bound": bound.mean(), "kl": kl,
+        result = {"terms": np.array(history.info["terms"]), "seconds": history.seconds[-1], "bound": bound.mean(), "kl": kl,
                   "samples": decode(z), "between": decode(between.reshape(60, -1)), "mu": mu[:3000], "y": y[:3000],
                   "back": (bits[:10], decode(mu[:10]))}
         if mu.shape[1] == 2:

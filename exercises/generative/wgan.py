@@ -87,14 +87,17 @@ def epochs_of(setting) -> int:
 def learn(setting: dict, rng: np.random.Generator) -> dict:
     """Play a game on MNIST: its losses, the Fréchet distance after each epoch, samples."""
     generator, critic = build(dropout=0, rng=rng)
-    reader, distances, name, x = judge.restore(setting["judge"]), [], setting["name"], centred(setting["x"])
+    reader, name, x = judge.restore(setting["judge"]), setting["name"], centred(setting["x"])
     z, every = rng.standard_normal((setting["judged"], LATENT), np.float32), GAMES[name]["how"]["n_critic"]
 
     def look(history):
         if len(history) % every == 0:
-            distances.append(judge.frechet(setting["real"], judge.read(reader, grey(generate(generator, z)))[1]))
+            distance = judge.frechet(setting["real"], judge.read(reader, grey(generate(generator, z)))[1])
+            history.info.setdefault("distances", []).append(distance)
     history = play(name, generator, critic, x, GAMES[name]["rate"], epochs_of(setting), setting["clip"],
-                   latent=LATENT, batch_size=setting["batch"], samples=30, rng=rng, callbacks=[look])
+                   latent=LATENT, batch_size=setting["batch"], samples=30, rng=rng, callbacks=[look],
+                   checkpoint=setting["checkpoint"])
+    distances = history.info.get("distances", [])
     made = generate(generator, z)
     verdict = judge.assess(*judge.read(reader, grey(made)), setting["real"])
     mean = np.array(history.critic_loss)[:every * len(distances)].reshape(-1, every).mean(axis=1)   # of as many batches

@@ -75,32 +75,6 @@ def test_a_tiny_vit_has_every_row(tmp_path):
     assert not list((tmp_path / "vit_mnist").glob("jobs*"))                 # all done: nothing is left to resume
 
 
-def result(folder):
-    folder.mkdir(exist_ok=True)
-    config = replace(vit_mnist.QUICK, **TINY_VIT)
-    return vit_mnist.learn({"name": "dim 64", "config": config, "folder": folder}, np.random.default_rng((0, 0, 0)))
-
-
-def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path, monkeypatch):
-    whole = result(tmp_path / "whole")
-    calls, logits = [], vit_mnist.logits
-
-    def fails_in_the_second_epoch(*arguments):
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise RuntimeError("power cut")
-        return logits(*arguments)
-    monkeypatch.setattr(vit_mnist, "logits", fails_in_the_second_epoch)
-    with pytest.raises(RuntimeError, match="power cut"):
-        result(tmp_path / "cut")
-    monkeypatch.setattr(vit_mnist, "logits", lambda *arguments: calls.append(arguments) or logits(*arguments))
-    resumed = result(tmp_path / "cut")
-    assert len(calls) == 3 + 3                                              # two in the second epoch, and the final test
-    for what in ("validation", "test", "predicted", "accuracy", "loss", "maps"):
-        np.testing.assert_array_equal(resumed[what], whole[what], err_msg=what)
-    assert len(whole["validation"]) == 2 and whole["predicted"].shape == (20,)
-
-
 def test_attention_maps_are_weights():
     model = vit_mnist.build(dim=8, depth=2, heads=2, mlp_dim=8, rng=0)
     with tn.no_grad():

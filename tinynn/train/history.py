@@ -48,7 +48,7 @@ class AdversarialHistory:
     decisions, how many were right (an output > 0 says "real"): of use for GANs; a Wasserstein critic's 0 has no meaning.
     steps: the same three, by name, with one entry a step. seconds, stop_reason: as in History.
     latents: (n, *latent), which never change; samples: (epochs, n, ...), what the generator made of them after each epoch,
-    or None before the first.
+    or None before the first. info: for what callbacks want to keep, by name; numbers and texts, as a checkpoint has them.
     """
     critic_loss: list = field(default_factory=list)
     generator_loss: list = field(default_factory=list)
@@ -58,6 +58,7 @@ class AdversarialHistory:
     steps: dict = field(default_factory=lambda: {"critic_loss": [], "generator_loss": [], "accuracy": []})
     latents: np.ndarray | None = None
     samples: np.ndarray | None = None
+    info: dict = field(default_factory=dict)
 
     def __len__(self):
         return len(self.critic_loss)

@@ -59,16 +59,18 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
     dask: the address of a Dask scheduler ("tcp://host:8786"), when a sweep outgrows one machine; jobs is then ignored. Start
         its workers with NUMBA_NUM_THREADS=1 in their environment, or the kernels of several fight for the cores.
     resume: a folder. Every finished job's result is kept there, and found again by a sweep of the same function,
-        settings and seed with the same tinynn sources; delete it when the results are safe elsewhere.
+        settings and seed with the same tinynn sources; delete it when the results are safe elsewhere. A job of many minutes
+        can itself be resumed if it hands setting["checkpoint"], a path in the folder (None without), on to `fit`.
     """
     from joblib import Parallel, delayed
     if repetitions < 1 or not settings:
         raise ValueError(f"a sweep of {len(settings)} settings × {repetitions} repetitions has no job to do")
-    run = one_job
+    run, folder = one_job, None
     if resume is not None:
         from joblib import Memory
-        run = Memory(Path(resume) / fingerprint(function), verbose=0).cache(one_job)
-    tasks = [delayed(run)(function, setting, (seed, i, j))
+        folder = Path(resume) / fingerprint(function)
+        run = Memory(folder, verbose=0).cache(one_job, ignore=["folder"])
+    tasks = [delayed(run)(function, setting, (seed, i, j), folder)
              for i, setting in enumerate(settings) for j in range(repetitions)]
     with back_end(dask):
         results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
@@ -79,11 +81,18 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
     return [{**setting, "results": results[i * repetitions:(i + 1) * repetitions]} for i, setting in enumerate(settings)]
 
 
-def one_job(function, setting, seed):
-    """Run one setting with its own Generator and one BLAS thread."""
+def one_job(function, setting, seed, folder=None):
+    """Run one setting with its own Generator and one BLAS thread. folder: of the job's checkpoints, which go when it is done."""
     from threadpoolctl import threadpool_limits
+    checkpoint = None
+    if folder is not None:
+        from joblib import hash
+        checkpoint = folder / f"{hash((function, setting, seed))}.checkpoint"
     with threadpool_limits(1), interrupts_passed_on():
-        return function(setting, np.random.default_rng(seed))
+        result = function({"checkpoint": checkpoint, **setting}, np.random.default_rng(seed))
+    for path in checkpoint.parent.glob(f"{checkpoint.name}*") if checkpoint else ():
+        path.unlink()
+    return result
 
 
 @contextlib.contextmanager
