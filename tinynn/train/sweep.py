@@ -82,7 +82,7 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
 
 
 def one_job(function, setting, seed, folder=None):
-    """Run one setting with its own Generator and one BLAS thread. folder: of the job's checkpoints, which go when it is done."""
+    """Run one setting with its own Generator and one BLAS thread. folder: for its checkpoints, which go when it is done."""
     from threadpoolctl import threadpool_limits
     checkpoint = None
     if folder is not None:
