@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import page
 from .card import Card, Config, origin_of, title
-from .registry import discover, load
+from .registry import change_first, discover, load
 
 log = logging.getLogger("exercises")
 
@@ -99,6 +99,7 @@ def run_all(arguments) -> int:
         verdicts = [row.verdict for row in card.rows]
         counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
         log.info("%s: %s, took %s", name, counts or "no numbers", page.duration(card.seconds))
+        log.info("    Change first: %s", change_first(name))
     log.info("Results: %s", page.write(arguments.out))
     if failed:
         log.error("FAILED: %s", ", ".join(failed))

@@ -12,7 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from .card import VERDICTS, Card, write_whole
-from .registry import SESSIONS, discover
+from .registry import SESSIONS, change_first, discover
 
 MARKS = {"match": "=", "better": "▲", "worse": "▼", "not comparable": "–"}       # besides colour, to be seen by all
 
@@ -42,6 +42,7 @@ def render(cards: list[Card], problems=()) -> str:
     return template.render(
         cards=cards, by_session=[(title, list(of)) for title, of in
                                  groupby(cards, key=lambda card: session.get(card.name, "Other exercises"))],
+        change={card.name: change_first(card.name) for card in cards},
         counts={card.name: Counter(row.verdict for row in card.rows) for card in cards},
         compared=Counter(row.verdict for card in cards for row in card.rows if row.report is not None),
         problems=problems, verdicts=VERDICTS, marks=MARKS)

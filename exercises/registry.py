@@ -1,4 +1,5 @@
 """Which exercises there are: every module exercises/SESSION/NAME.py is one, found by its place."""
+import ast
 import importlib
 import pkgutil
 from pathlib import Path
@@ -25,6 +26,15 @@ def discover() -> dict[str, str]:
         position = {name: i for i, name in enumerate(order)}
         found |= {name: session for name in sorted(names, key=lambda name: (position.get(name, len(order)), name))}
     return found
+
+
+def change_first(name: str) -> str:
+    """What an exercise tells its reader to change first, and which test guards it: the end of its docstring. Nothing is
+    imported; empty for an exercise that is not there."""
+    path = Path(__file__).parent / discover().get(name, "") / f"{name}.py"
+    if not path.is_file():
+        return ""
+    return " ".join((ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("Change first: ")[2].split())
 
 
 def load(name: str):

@@ -1,4 +1,7 @@
 """Exercises are found by their place, in the order of the course, and every one keeps to the convention."""
+import re
+from pathlib import Path
+
 import pytest
 
 from exercises import registry
@@ -18,3 +21,13 @@ def test_files_are_found_in_order_and_helpers_are_not(tmp_path, monkeypatch):
 def test_every_exercise_keeps_to_the_convention(name):
     module = registry.load(name)
     assert module.CONFIG.takes and module.QUICK.takes
+
+
+@pytest.mark.parametrize("name", list(registry.discover()))
+def test_every_exercise_says_what_to_change_first_and_names_a_test_that_is_there(name):
+    path, function = re.search(r"(tests/\S+\.py)::(\w+)", registry.change_first(name)).groups()
+    assert f"def {function}(" in (Path(__file__).parents[2] / path).read_text()
+
+
+def test_there_is_nothing_to_change_in_what_is_no_exercise():
+    assert registry.change_first("nothing") == ""
