@@ -121,17 +121,18 @@ def add_rows(card, fresh, chain):
 def add_pitfalls(card, fresh, chain, config):
     median = {name: np.median(of(fresh[name], "loss")) for name in CHAIN}
     chained = {name: np.median(of(chain[name], "loss")) for name in CHAIN}
+    right = [np.median(of(chain[name], "accuracy")) for name in CHAIN]
     accuracies = of(fresh["Adam"], "accuracy")
     order = sorted(CHAIN, key=median.get)
     spread = 100 * np.sqrt(accuracies.mean() * (1 - accuracies.mean()) / min(config.test, 10000))
     unpadded = 5 * 5 * 64 * 10 + 10
     card.pitfalls += [
-        "The report's losses fall from optimizer to optimizer, in the order in which they were run, as they would if the "
-        "weights were not drawn anew for each. Test losses here in such a chain (median of "
-        f"{len(chain['Adam'])}): " + ", then ".join(f"{name} {chained[name]:.4f}" for name in CHAIN) + "; from the same "
-        "random weights, the best first: "
-        + ", ".join(f"{name} {median[name]:.4f}" for name in order) + f" (medians of {len(accuracies)}). A comparison of "
-        "optimizers needs a new start for each, and the same one.",
+        "The report's losses fall from optimizer to optimizer, in the order in which they were run: did each go on from where "
+        "the one before had stopped, too soon? Trained for longer, a chain need not get better: after "
+        f"{config.epochs} epochs each, test losses here are " + ", then ".join(f"{name} {chained[name]:.4f}" for name in CHAIN)
+        + f" (median of {len(chain['Adam'])}), of the same accuracy to {100 * np.ptp(right):.2f} %; from the same random "
+        "weights, the best first, " + ", ".join(f"{name} {median[name]:.4f}" for name in order)
+        + f" (medians of {len(accuracies)}). A comparison of optimizers needs a new start for each, and the same one.",
         f"Differences of 0.1 % are not yet differences between optimizers: with {config.test:,} test images the standard "
         f"deviation of an accuracy is {spread:.2f} %, and of {len(accuracies)} networks trained by Adam that differ in the "
         f"seed alone, the best is {100 * np.ptp(accuracies):.2f} % better than the worst. The report's three lie within "
