@@ -6,10 +6,11 @@ A generator G makes digits of noise z, a discriminator D says how likely a digit
 Where nobody can tell real from made, D says ½, and both losses are ln 2 = 0.69: that line is in the figure. What is worth
 knowing of the samples no loss tells, so a classifier reads them (_judge.py): which digits, how good, what is missing.
 
-The report names no layers: ours are small, with batch norm in G and dropout in D, and Adam has Radford's β₁ = 0.5. Beside it,
-what happens with Adam's own 0.9; and with a discriminator that is too strong, by three steps for each of the generator's: with
-the loss of the theory, which is flat where D is sure ("saturating"), and with the one that everybody uses. All are compared
-after as many steps of the generator.
+The report names no layers: ours are 20–256–512–784 with batch norm and 784–512–256–1 with dropout, by which samples had more
+of the variety of 5,000 training digits than with half of it, and Adam has Radford's β₁ = 0.5. Beside it, what happens with
+Adam's own 0.9; and with a discriminator that is too strong, by three steps for each of the generator's: with the loss of the
+theory, which is flat where D is sure ("saturating"), and with the one that everybody uses. All are compared after as many
+steps of the generator.
 
 Change first: in `build`, leave out the batch norm, or the dropout: who wins then, and after how many epochs? The test that
 guards the networks: tests/exercises/test_gan_exercise.py::test_the_players
@@ -24,7 +25,7 @@ from exercises.features._images import in_rows, show
 from exercises.generative import _judge as judge
 from tinynn import nn, optim
 from tinynn.data import mnist
-from tinynn.train import GAN, SATURATING_GAN, fit_adversarial, generate, grid, sweep
+from tinynn.train import GAN, SATURATING_GAN, fit_adversarial, generate, sweep
 from tinynn.viz.style import COLOURS
 
 LATENT, LN2 = 20, float(np.log(2))
@@ -45,7 +46,7 @@ class GanConfig(Config):
     judge_epochs: of the network that reads them."""
     images: int = 60000
     epochs: int = 70
-    other_epochs: int = 15
+    other_epochs: int = 12
     batch: int = 512
     rate: float = 1e-3
     runs: int = 3
@@ -63,8 +64,10 @@ QUICK = GanConfig(takes="15 s", quick=True, images=1500, epochs=8, other_epochs=
 def build(latent=LATENT, dropout=0.3, rng=None) -> tuple:
     """(generator z (N, latent) -> (N, 784) in [−1, 1], discriminator of these -> logits (N, 1)), in float32."""
     generator = nn.Sequential(nn.Linear(latent, 256, rng=rng), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
-                              nn.Linear(256, 784, rng=rng), nn.Tanh())
-    discriminator = nn.Sequential(nn.Linear(784, 256, rng=rng), nn.LeakyReLU(0.2), nn.Dropout(dropout, rng=rng),
+                              nn.Linear(256, 512, rng=rng), nn.BatchNorm1d(512), nn.LeakyReLU(0.2),
+                              nn.Linear(512, 784, rng=rng), nn.Tanh())
+    discriminator = nn.Sequential(nn.Linear(784, 512, rng=rng), nn.LeakyReLU(0.2), nn.Dropout(dropout, rng=rng),
+                                  nn.Linear(512, 256, rng=rng), nn.LeakyReLU(0.2), nn.Dropout(dropout, rng=rng),
                                   nn.Linear(256, 1, rng=rng))
     return generator.astype(np.float32), discriminator.astype(np.float32)
 
@@ -123,12 +126,12 @@ def run(config: GanConfig) -> Card:
     card = Card.begin(__name__, config)
     data, folder = card.use(mnist()), card.unfinished(config.out)
     x = data.x_train[:config.images].reshape(-1, 784)                                       # (N, 1, 28, 28) -> (N, 784)
-    found, compared = {}, min(config.epochs, config.other_epochs)
-    for names, epochs, runs in (([REPORT_S], config.epochs, config.runs), (list(VARIANTS)[1:], compared, config.other_runs)):
-        settings = grid(x=[x], variant=names, epochs=[epochs], compared=[compared], batch=[config.batch], rate=[config.rate],
-                        made=[config.made])
-        for row in sweep(learn, settings, runs, config.seed, config.jobs, config.dask, resume=folder):
-            found[row["variant"]] = row["results"]
+    found, compared = {name: [] for name in VARIANTS}, min(config.epochs, config.other_epochs)
+    common = {"x": x, "compared": compared, "batch": config.batch, "rate": config.rate, "made": config.made}
+    settings = [common | {"variant": REPORT_S, "epochs": config.epochs}] * config.runs
+    settings += [common | {"variant": name, "epochs": compared} for name in list(VARIANTS)[1:]] * config.other_runs
+    for row in sweep(learn, settings, 1, config.seed, config.jobs, config.dask, resume=folder):
+        found[row["variant"]] += row["results"]
     reader, accuracy = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
     (sure, real), others = (judge.read(reader, lot) for lot in judge.reference(data, config.made))
 

@@ -10,8 +10,8 @@ Here the same two networks play all three games, with as many steps of the gener
 tells how good the samples are? The latter needs a judge (_judge.py), who after each epoch measures the Fréchet distance of
 samples to test digits. Then two toys (_toys.py), where the truth is known and the distance to it exact.
 
-Change first: `clip`, from 0.01 to 0.1 and 0.001. Which slope can the critic, 784–256–1, have at most then, and which has it?
-The test that guards the answer: tests/exercises/test_wgan_exercise.py::test_no_clipped_critic_is_steeper_than_its_bound
+Change first: `clip`, from 0.01 to 0.1 and 0.001. Which slope can the critic, 784–512–256–1, have at most then, and which has
+it? The test that guards the answer: tests/exercises/test_wgan_exercise.py::test_no_clipped_critic_is_steeper_than_its_bound
 """
 from dataclasses import dataclass
 
