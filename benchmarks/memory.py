@@ -1,6 +1,7 @@
 """Peak memory of a call, as the system counts it: in a process of its own for each contestant. Linux only.
 
-Not counted is what was there before: the libraries, and code that they compiled at a first call with little data.
+Not counted is what was there before: the libraries and the code that they compiled at a first call with little data, the
+model and its optimizer, the data.
 """
 import ctypes
 import gc
@@ -21,7 +22,7 @@ def peaks(contestants: dict) -> dict:
 
 
 def peak(make) -> int:
-    """How many bytes more than before three calls of make(full size) need at their peak; make(small) warms up."""
+    """How many bytes more than before three calls of make(64) need at their peak; one of make(2) warms up."""
     make(2)()
     step = make(64)
     gc.collect()

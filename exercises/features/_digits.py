@@ -51,6 +51,8 @@ def train(model, optimizer, training, validation, epochs, batch, rng, checkpoint
         history.info.setdefault("validation", [None] * len(history))[-1] = (loss, float(accuracy))
     history = tn.fit(model, *training, loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=epochs, batch_size=batch,
                      rng=rng, progress=False, checkpoint=checkpoint, callbacks=[look])
+    if history.stop_reason == "interrupted":                    # what comes next in the job must not build on half of this
+        raise KeyboardInterrupt
     return np.array(history.seconds), np.array(history.info["validation"])
 
 

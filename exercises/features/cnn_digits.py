@@ -104,7 +104,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     how = NETWORKS[setting["name"]]
     model, epochs = build(setting["name"], rng), setting["epochs"] or how["epochs"]
     optimizer = optim.Adam(model.parameters(), lr=optim.schedules.cosine(how["rate"], epochs))
-    seconds, scores = train(model, optimizer, training, validation, epochs, setting["batch"], rng, setting["checkpoint"])
+    seconds, scores = train(model, optimizer, training, validation, epochs, setting["batch"], rng, setting.get("checkpoint"))
     outputs = logits(model, x)
     loss, accuracy = score(outputs, y)
     return {"seconds": seconds, "validation": scores, "loss": loss, "accuracy": accuracy,

@@ -2,12 +2,12 @@
 
 Report A (1.1.5–1.1.6, table 1.4) trains conv 3 × 3 × 32, pool, conv 3 × 3 × 64, pool, dropout, dense 10, by Adam, then SGD,
 then Adadelta, and gets better each time: test loss .025648, .022971, .022916. Is each optimizer better than the one before,
-or did each start where the one before had stopped? So here each trains twice: from random weights, the same for all three
-(within a repetition), and in a chain, where only the optimizer is new.
+or did each start where the one before had stopped? So here each trains from random weights, the same for all three (within
+a repetition), and in one repetition also in a chain, where only the optimizer is new.
 
 SGD is gradient descent on mini-batches, without momentum: `optim.GD`. All rates fall to 0 along half a cosine. Everything in
-OPTIMIZERS and CONFIG was chosen by 5,000 of the training images that no network learned from; the test images are looked at
-once, when training has ended. All in float32.
+OPTIMIZERS and CONFIG was chosen by training images that no network learned from; the test images are looked at when training
+has ended. (What SGD had with a rate of 0.2 and 12 epochs was known, 0.9912, when such images chose 0.3.) All in float32.
 
 Change first: `dropout`, to 0. Does the training loss get better, or the test loss? The test that guards the same start:
 tests/exercises/test_mnist_optimizers.py::test_all_optimizers_have_the_same_start
@@ -64,7 +64,7 @@ def learn(setting: dict, rng: np.random.Generator) -> list:
     for name in setting["sequence"]:
         optimizer, rate = OPTIMIZERS[name]
         optimizer = optimizer(model.parameters(), lr=optim.schedules.cosine(rate, setting["epochs"]))
-        checkpoint = setting["checkpoint"] and f"{setting['checkpoint']}-{name}"
+        checkpoint = f"{setting['checkpoint']}-{name}" if "checkpoint" in setting else None
         seconds, scores = train(model, optimizer, training, validation, setting["epochs"], setting["batch"], rng, checkpoint)
         loss, accuracy = score(logits(model, test[0]), test[1])
         results.append({"seconds": seconds, "validation": scores, "loss": loss, "accuracy": accuracy})

@@ -82,7 +82,7 @@ def build(dim=64, depth=6, heads=8, mlp_dim=128, patch=7, rng=None) -> ViT:
 
 
 def learn(setting: dict, rng: np.random.Generator) -> dict:
-    """Train one network; what became of it. If it is interrupted, the next call goes on from its last epochs."""
+    """Train one network; what became of it. In a sweep that is resumed it goes on from its last epochs."""
     config, name, digits = setting["config"], setting["name"], data.mnist()
     x, y = digits.x_train[:config.training], digits.y_train[:config.training]
     x_test, y_test = digits.x_test[:config.test], digits.y_test[:config.test]
@@ -101,7 +101,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
 
     history = tn.fit(nn.Sequential(Moved(rng), model), x[rows], y[rows], loss=nn.CrossEntropyLoss(), optimizer=optimizer,
                      epochs=config.epochs, batch_size=config.batch, validation=(x[held], y[held]), patience=config.epochs,
-                     checkpoint=setting["checkpoint"], rng=rng, progress=False, callbacks=[measure])
+                     checkpoint=setting.get("checkpoint"), rng=rng, progress=False, callbacks=[measure])
     outputs = logits(model, x_test)
     loss, accuracy = score(outputs, y_test)
     with tn.no_grad():

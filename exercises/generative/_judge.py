@@ -41,7 +41,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     training, validation, (x, y) = split(setting["data"], *setting["counts"])
     model = cnn_digits.build("report A, tuned", rng)
     optimizer = optim.Adam(model.parameters(), lr=optim.schedules.cosine(0.004, setting["epochs"]))
-    train(model, optimizer, training, validation, setting["epochs"], 128, rng, setting["checkpoint"])
+    train(model, optimizer, training, validation, setting["epochs"], 128, rng, setting.get("checkpoint"))
     return {"state": model.state_dict(), "accuracy": score(read(model, x)[0], y)[1]}
 
 

@@ -98,7 +98,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
         history.info.setdefault("distance", []).append(distance)
     history = fit_adversarial(generator, discriminator, x, game=GAN, latent=LATENT, **adam, epochs=config["epochs"],
                               batch_size=config["batch"], samples=8, rng=rng, callbacks=[look], progress=False,
-                              checkpoint=setting["checkpoint"])
+                              checkpoint=setting.get("checkpoint"))
     made = generate(generator, z)
 
     def between(way, pairs, t):

@@ -15,7 +15,8 @@ Change first: `made`, to 500: which of the numbers change, and which way? The te
 tests/exercises/test_judge.py::test_precision_and_recall_of_three_makers
 """
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -91,11 +92,11 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     elif name == "VAE":
         adam = optim.Adam(model.parameters(), lr=schedules.cosine(1e-3, epochs))
         tn.fit(vae.Drawn(model, rng), x, x, loss=vae.loss, optimizer=adam, epochs=epochs, batch_size=config.batch, rng=rng,
-               progress=False)
+               progress=False, checkpoint=setting.get("checkpoint"))
     else:
         kind = wgan.PLAIN if name == "GAN" else wgan.PENALISED
         wgan.play(kind, *model, gan.centred(x), wgan.GAMES[kind]["rate"], epochs, latent=gan.LATENT,
-                  clip=None, batch_size=wgan.CONFIG.batch, samples=1, rng=rng)
+                  clip=None, batch_size=wgan.CONFIG.batch, samples=1, rng=rng, checkpoint=setting.get("checkpoint"))
     seconds, z = time.perf_counter() - start, LogPartition(np.nan, np.nan, np.nan)
     if name in ("RBM", "DBM"):
         z = estimate(model, counts, config.temperatures, rng)
@@ -142,7 +143,8 @@ def besides(data, config, rng) -> dict:
 def run(config: ComparisonConfig) -> Card:
     card = Card.begin(__name__, config)
     data, folder = card.use(mnist()), card.unfinished(config.out)
-    rows = sweep(learn, [{"name": name, "config": config} for name in MODELS], config.runs, config.seed, config.jobs,
+    plain = replace(config, out=Path(), jobs=1, dask=None)                  # what the results depend on, and nothing else
+    rows = sweep(learn, [{"name": name, "config": plain} for name in MODELS], config.runs, config.seed, config.jobs,
                  config.dask, resume=folder)
     found = {row["name"]: row["results"] for row in rows}
     reader, _ = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)

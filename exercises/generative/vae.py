@@ -87,7 +87,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
         history.info.setdefault("terms", [None] * len(history))[-1] = terms
     history = tn.fit(Drawn(vae, rng), x, x, loss=loss, epochs=epochs, batch_size=how["batch"], rng=rng,
                      optimizer=optim.Adam(vae.parameters(), lr=optim.schedules.cosine(setting["rate"], epochs)),
-                     callbacks=[look], progress=False, checkpoint=setting["checkpoint"])
+                     callbacks=[look], progress=False, checkpoint=setting.get("checkpoint"))
     with tn.no_grad():
         mu, log_var = (part.numpy() for part in vae.encode(bits))                           # 2 × (test, L)
         bound = np.concatenate([importance_bound(vae, bits[i:i + 100], setting["draws"], rng=rng).numpy()

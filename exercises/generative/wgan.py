@@ -96,7 +96,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
             history.info.setdefault("distances", []).append(distance)
     history = play(name, generator, critic, x, GAMES[name]["rate"], epochs_of(setting), setting["clip"],
                    latent=LATENT, batch_size=setting["batch"], samples=30, rng=rng, callbacks=[look],
-                   checkpoint=setting["checkpoint"])
+                   checkpoint=setting.get("checkpoint"))
     distances = history.info.get("distances", [])
     made = generate(generator, z)
     verdict = judge.assess(*judge.read(reader, grey(made)), setting["real"])

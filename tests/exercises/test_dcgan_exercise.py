@@ -25,7 +25,7 @@ def few_dogs(n=40) -> Dataset:
 def setting():
     x, held = dogs(few_dogs(), TINY)
     config = {name: getattr(TINY, name) for name in ("width", "epochs", "batch", "rate", "beta")}
-    return {"x": x, "held": held, "config": config, "checkpoint": None}
+    return {"x": x, "held": held, "config": config}
 
 
 # --- the players ---------------------------------------------------------------------------------------

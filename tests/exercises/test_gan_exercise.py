@@ -12,7 +12,7 @@ from tinynn import nn
 from tinynn.train import GAN, SATURATING_GAN, fit_adversarial
 
 SETTING = {"x": few_digits().x_train.reshape(40, 784), "variant": "20 numbers of noise", "epochs": 2, "compared": 1,
-           "batch": 20, "rate": 1e-3, "made": 12, "checkpoint": None}
+           "batch": 20, "rate": 1e-3, "made": 12}
 TINY = replace(QUICK, images=40, epochs=2, other_epochs=1, batch=20, made=20, judge_images=30, judge_epochs=1, jobs=1)
 
 

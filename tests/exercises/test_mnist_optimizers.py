@@ -13,7 +13,7 @@ from tinynn import nn, optim
 
 def setting(sequence, run=0):
     return {"data": few_digits(), "counts": (30, 4, 20), "seed": 0, "run": run, "epochs": 1, "batch": 10, "dropout": 0.25,
-            "sequence": sequence, "checkpoint": None}
+            "sequence": sequence}
 
 
 def test_the_configuration_is_the_reports():

@@ -113,9 +113,12 @@ def test_winograd_is_accurate_and_taken_in_float32(kernels, k, s, H, W, p, monke
     for dtype in (np.float32, np.float64):
         tx, tw = (tn.Tensor(a.astype(dtype), requires_grad=True) for a in (x, w))
         y = tn.conv2d(tx, tw, None, s, p)
+        assert calls == (["forward"] if dtype == np.float32 else [])
         y.backward(np.random.default_rng(1).standard_normal(y.shape).astype(dtype))
+        assert {*calls} == ({"forward", "to_input", "to_weight"} if dtype == np.float32 else set())
         results.append([y.data, tx.grad, tw.grad])
-    assert {*calls} == {"forward", "to_input", "to_weight"} and results[0][0].dtype == np.float32
+        calls.clear()
+    assert results[0][0].dtype == np.float32
     for fast, exact in zip(*results):
         assert np.max(np.abs(fast - exact)) < 3e-6 * np.max(np.abs(exact))
 

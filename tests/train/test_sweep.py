@@ -90,6 +90,30 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
+def counts_and_sums(setting, rng):
+    count_runs({"log": setting["log"]}, rng)
+    return float(setting["x"].sum())
+
+
+def test_jobs_are_found_again_by_another_number_of_processes(tmp_path):
+    """Also with arrays so large that processes get them as files, which have another hash."""
+    settings = [{"log": str(tmp_path / "log"), "x": np.full((600, 600), i)} for i in range(2)]
+    results = [sweep(counts_and_sums, settings, jobs=jobs, resume=tmp_path / "kept", progress=False) for jobs in (2, 1, 2)]
+    assert [row["results"] for row in results[0]] == [[0.0], [360_000.0]] and (tmp_path / "log").read_text() == "xx"
+    assert [[row["results"] for row in rows] for rows in results[1:]] == [[row["results"] for row in results[0]]] * 2
+
+
+def keys(setting, rng):
+    return sorted(setting), str(setting.get("checkpoint"))
+
+
+def test_a_job_that_can_be_resumed_has_a_checkpoint_of_its_own(tmp_path):
+    assert sweep(keys, [{"a": 1}], progress=False)[0]["results"] == [(["a"], "None")]
+    (row,) = sweep(keys, [{"a": 1}], 2, resume=tmp_path, progress=False)
+    (names, one), (_, other) = row["results"]
+    assert names == ["a", "checkpoint"] and one != other and str(tmp_path) in one
+
+
 def test_half_a_job_is_no_result(tmp_path, ctrl_c):
     """Ctrl-C stops the sweep though the job returns something, and nothing of it is kept."""
     settings = [{"log": str(tmp_path / "log")}]

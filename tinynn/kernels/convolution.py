@@ -114,8 +114,8 @@ def _(x, g, kh, kw, sh, sw, ph, pw):
 
 @helper
 def images(N, outputs, P):
-    """How many of N images, of P outputs each, a thread takes at a time: BLOCK; of small ones so many that they have so many
-    outputs together, but no more than half, or a second thread has nothing to do."""
+    """How many of N images, of P outputs each, a thread takes at a time: BLOCK; of small ones so many more that they have so
+    many outputs together, but no more than half, or a second thread has nothing to do."""
     return max(BLOCK, min((N + 1) // 2, outputs // P))
 
 

@@ -15,14 +15,15 @@ the other way: dM = A dY Aᵀ, dU = dM V, dw = Gᵀ dU G. (The gradient of the i
 
 The references are convolution.py's; read that first. x (N, C, H, W), W (O, C, 3, 3), y (N, O, Ho, Wo), paddings ph, pw.
 V has its channels last, M and dM their tiles, so that all additions go through memory in order. Threads share out the
-images, BLOCK at a time: so few that all this stays in a core's cache. The gradient of the weights is summed over PART of them.
+images, BLOCK at a time: so few that all this stays in a core's cache. For the gradient of
+the weights a thread takes up to PART, or there are too many sums to add up.
 """
 import numpy as np
 
 from . import convolution
 from .registry import helper, kernel, prange
 
-BLOCK, PART = 2, 16         # images: that share a product; whose gradients of the weights are added up at once
+BLOCK, PART = 2, 16         # images: that share a product; that share a sum of gradients of the weights
 FIRST, SECOND = (0, 1, 2, 1), (2, 2, 1, 3)                      # Bᵀ: row r is d[FIRST] + SIGN · d[SECOND]
 SIGN = np.float32(-1), np.float32(1), np.float32(-1), np.float32(-1)
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)
@@ -68,11 +69,12 @@ def to_weight(x, g, ph, pw):
 def _(x, g, ph, pw):
     (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
     th, tw = (Ho + 1) // 2, (Wo + 1) // 2
-    parts = (N + PART - 1) // PART
+    size = max(BLOCK, min(PART, (N + 1) // 2))                  # at least two parts, or a second thread has nothing to do
+    parts = (N + size - 1) // size
     dU = np.zeros((parts, 16, O, C), x.dtype)
     for part in prange(parts):
-        product, end = np.empty((O, C), x.dtype), min(part * PART + PART, N)
-        for start in range(part * PART, end, BLOCK):
+        product, end = np.empty((O, C), x.dtype), min(part * size + size, N)
+        for start in range(part * size, end, BLOCK):
             stop = min(start + BLOCK, end)
             tiles = (stop - start) * th * tw
             V, dM = np.empty((16, tiles, C), x.dtype), np.empty((16, O, tiles), x.dtype)

@@ -14,16 +14,19 @@ Summed over the channels, ⊙ becomes, for each of the 9 places, a product of ma
     M = V Uᵀ    (tiles, 4C) @ (4C, O)        dV = dM U, dd = B dV Bᵀ        dU = dMᵀ V, dw = Gᵀ dU G        dM = A dY Aᵀ
 
 The references are convolution.py's. x (N, C, H, W), W (O, C, 4, 4), y (N, O, Ho, Wo), paddings ph, pw. Everything between has
-its channels last, so that additions go through memory in order. Threads share out the images, some TILES of them at a time.
+its channels last, so that additions go through memory in order. Threads share out the images, so many at a time as have some
+TILES; a sum of gradients of the weights goes over PART of them, where that is more, or there are too many sums to add up.
 Helpers get V and M whole, and the tile t at which an image begins: of a slice V[:, t:] the compiler does not know that its
-numbers lie side by side, and takes one at a time instead of sixteen.
+numbers lie side by side, and takes one at a time instead of sixteen. (A line that no window sees is multiplied by 0 here: if
+it is infinite, y is NaN.)
 """
 import numpy as np
 
 from . import convolution
 from .registry import helper, kernel, prange
 
-TILES = 128             # in a product: so many that BLAS is at its best, so few that V and M stay in a core's cache
+TILES = 128             # in a product: with fewer BLAS is slower, and with more V and M lie far from the core
+PART = 16               # images
 FIRST, SECOND, SIGN = (0, 1, 1), (1, 1, 2), np.array([-1, 0, -1], np.float32)       # Bᵀ: row r is d[FIRST] + SIGN · d[SECOND]
 A = np.array([[1, 0], [1, 1], [0, -1]], np.float32)
 GG = np.abs(np.kron(A, A))                              # (9, 4): G is |A|, and G w Gᵀ, flattened, GG times w, flattened
@@ -91,19 +94,22 @@ def to_weight(x, g, ph, pw):
 @to_weight.numba(parallel=True, fastmath={"contract"})
 def _(x, g, ph, pw):
     (N, C, _, _), (_, O, Ho, Wo) = x.shape, g.shape
-    T, size = tiles(Ho, Wo), images(N, Ho, Wo)
-    blocks, dW = (N + size - 1) // size, np.empty((O, C, 4, 4), x.dtype)
-    dU = np.empty((blocks, 9, O, 4 * C), x.dtype)               # a part for each block
-    for block in prange(blocks):
-        start, stop = block * size, min(block * size + size, N)
-        V, dM = np.empty((9, (stop - start) * T, 4 * C), x.dtype), np.empty((9, (stop - start) * T, O), x.dtype)
-        planes = no_planes(Ho, Wo, C, x)
-        for n in range(start, stop):
-            to_planes(x[n], planes, ph, pw)
-            inputs(planes, (n - start) * T, V)
-            gradients(g[n], (n - start) * T, dM)
-        for k in range(9):
-            np.dot(dM[k].T, V[k], dU[block, k])                 # (O, tiles) @ (tiles, 4C) -> (O, 4C)
+    T, size, dW = tiles(Ho, Wo), images(N, Ho, Wo), np.empty((O, C, 4, 4), x.dtype)
+    share = max(size, min(PART, (N + 1) // 2))
+    parts = (N + share - 1) // share
+    dU = np.zeros((parts, 9, O, 4 * C), x.dtype)
+    for part in prange(parts):
+        end, product, planes = min(part * share + share, N), np.empty((O, 4 * C), x.dtype), no_planes(Ho, Wo, C, x)
+        for start in range(part * share, end, size):
+            stop = min(start + size, end)
+            V, dM = np.empty((9, (stop - start) * T, 4 * C), x.dtype), np.empty((9, (stop - start) * T, O), x.dtype)
+            for n in range(start, stop):
+                to_planes(x[n], planes, ph, pw)
+                inputs(planes, (n - start) * T, V)
+                gradients(g[n], (n - start) * T, dM)
+            for k in range(9):
+                np.dot(dM[k].T, V[k], product)                  # (O, tiles) @ (tiles, 4C) -> (O, 4C)
+                dU[part, k] += product
     for o in prange(O):
         weight_gradients(dU, o, dW[o])
     return dW
@@ -259,13 +265,13 @@ def weights(W, o, U):
 
 @helper
 def weight_gradients(dU, o, dW):
-    """dW (C, 4, 4) of a filter ← Gᵀ dU[:, :, o] G, summed over the blocks: (blocks, 9, 4C)."""
+    """dW (C, 4, 4) of a filter ← Gᵀ dU[:, :, o] G, summed over the parts: (parts, 9, 4C)."""
     C, total = len(dW), np.zeros((9, 4 * len(dW)), dU.dtype)
-    for block in range(len(dU)):
+    for part in range(len(dU)):
         for k in range(9):
-            part, out = dU[block, k, o], total[k]
+            given, out = dU[part, k, o], total[k]
             for c in range(4 * C):
-                out[c] += part[c]
+                out[c] += given[c]
     for plane in range(4):
         for place in range(4):
             i, j = place // 2, place % 2

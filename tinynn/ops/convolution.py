@@ -140,7 +140,8 @@ WINOGRAD = {(3, 3, 1, 1): (winograd, 8), (4, 4, 2, 2): (winograd_strided, 16)}
 
 
 def winograd_for(a, b, shape, sh, sw, ph, pw):
-    """Winograd's kernels for weights of `shape` (O, C, kh, kw), or None: they have float32, and paddings up to 2."""
+    """Winograd's kernels for weights of `shape` (O, C, kh, kw), or None. They are for float32, and winograd.to_input for
+    paddings up to 2."""
     fast, least = WINOGRAD.get((*shape[2:], sh, sw), (None, 0))
     return fast if a.dtype == b.dtype == np.float32 and min(shape[:2]) >= least and max(ph, pw) <= 2 else None
 

@@ -60,18 +60,22 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
         its workers with NUMBA_NUM_THREADS=1 in their environment, or the kernels of several fight for the cores.
     resume: a folder. Every finished job's result is kept there, and found again by a sweep of the same function,
         settings and seed with the same tinynn sources; delete it when the results are safe elsewhere. A job of many minutes
-        can itself be resumed if it hands setting["checkpoint"], a path in the folder (None without), on to `fit`.
+        can itself go on where it was interrupted: settings have one key more then, "checkpoint", a path in the folder of the
+        job's own, for `fit`. For one call of it; for a second, append something.
     """
     from joblib import Parallel, delayed
     if repetitions < 1 or not settings:
         raise ValueError(f"a sweep of {len(settings)} settings × {repetitions} repetitions has no job to do")
-    run, folder = one_job, None
-    if resume is not None:
-        from joblib import Memory
+    jobs_of_all = [(setting, (seed, i, j)) for i, setting in enumerate(settings) for j in range(repetitions)]
+    if resume is None:
+        tasks = [delayed(one_job)(function, setting, seeds) for setting, seeds in jobs_of_all]
+    else:
+        from joblib import Memory, hash
         folder = Path(resume) / fingerprint(function)
-        run = Memory(folder, verbose=0).cache(one_job, ignore=["folder"])
-    tasks = [delayed(run)(function, setting, (seed, i, j), folder)
-             for i, setting in enumerate(settings) for j in range(repetitions)]
+        run = Memory(folder, verbose=0).cache(one_named_job, ignore=["folder", "function", "setting", "seed"])
+        # Named here: a worker may get a large array as a file, which has another hash.
+        tasks = [delayed(run)(hash((function, setting, seeds)), folder, function, setting, seeds)
+                 for setting, seeds in jobs_of_all]
     with back_end(dask):
         results = Parallel(n_jobs=jobs, return_as="generator")(tasks)
         if progress:
@@ -81,23 +85,22 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
     return [{**setting, "results": results[i * repetitions:(i + 1) * repetitions]} for i, setting in enumerate(settings)]
 
 
-def one_job(function, setting, seed, folder=None):
-    """Run one setting with its own Generator and one BLAS thread. folder: for its checkpoints, which go when it is done."""
+def one_job(function, setting, seed):
+    """Run one setting with its own Generator and one BLAS thread."""
     from threadpoolctl import threadpool_limits
-    checkpoint = None
-    if folder is not None:
-        from joblib import hash
-        checkpoint = folder / f"{hash((function, setting, seed))}.checkpoint"
     with threadpool_limits(1), interrupts_passed_on():
-        result = function({"checkpoint": checkpoint, **setting}, np.random.default_rng(seed))
-    for path in checkpoint.parent.glob(f"{checkpoint.name}*") if checkpoint else ():
-        path.unlink()
-    return result
+        return function(setting, np.random.default_rng(seed))
+
+
+def one_named_job(name, folder, function, setting, seed):
+    """The same for a job whose result is kept under this name, and its checkpoint in this folder."""
+    return one_job(function, {**setting, "checkpoint": folder / f"{name}.checkpoint"}, seed)
 
 
 @contextlib.contextmanager
 def interrupts_passed_on():
-    """A block that Ctrl-C ends with KeyboardInterrupt also where `fit` kept it to itself: half a job is no result."""
+    """A block that Ctrl-C ends with KeyboardInterrupt also where `fit` kept it to itself: half a job is no result. It ends
+    when the job does; one that trains several networks in turn had better look at history.stop_reason itself."""
     before, seen = signal.getsignal(signal.SIGINT), []
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield

@@ -48,7 +48,10 @@ def look():
 
 
 def plain_numbers(*axes):
-    """Label logarithmic axes, as ax.yaxis, with 0.2 and 200 instead of 2 × 10⁻¹ and 2 × 10², as densely as there is room."""
+    """Label logarithmic axes, as ax.yaxis, with 0.2 and 200 instead of 2 × 10⁻¹ and 2 × 10², as densely as there is room.
+
+    Call it when the scale is set. Outside 0.0001 ... 1,000,000 the labels are 1e-05, 1e+06.
+    """
     from matplotlib.ticker import LogFormatter
 
     class Plain(LogFormatter):
