@@ -204,9 +204,7 @@ def draw_losses(card, runs, config):
                      label=[name] + [None] * (len(runs) - 1))
         axes[0].plot(list(REPORT), [losses["GD".index(player)] for losses in REPORT.values()], "x", color=colour,
                      label=f"{name}, report")
-    axes[0].axhline(LN2, color="black", ls=":", lw=1.2)
-    axes[0].text(0.99, LN2, "ln 2: nobody can tell", ha="right", va="bottom", fontsize=9,
-                 transform=axes[0].get_yaxis_transform())
+    axes[0].axhline(LN2, color="black", ls=":", lw=1.2, label="ln 2: nobody can tell")
     axes[0].set(xlabel="epochs", ylabel="loss (nats), mean of an epoch")
     axes[0].legend()
     axes[1].plot(epochs, 100 * np.array([run["right"] for run in runs]).T, color=COLOURS[1], lw=1.2)
