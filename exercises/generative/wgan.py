@@ -8,7 +8,8 @@ al. 2017). Report B (4.4) shows both ideas on MNIST.
 
 Here the same two networks play all three games, with as many steps of the generator: which critic's loss is smooth, and which
 tells how good the samples are? The latter needs a judge (_judge.py), who after each epoch measures the Fréchet distance of
-samples to test digits. Then two toys (_toys.py), where the truth is known and the distance to it exact.
+samples to test digits. Then two toys (_toys.py), where the truth is known and the distance to it exact, and on one of which
+the penalty fails, unless it is one-sided.
 
 Change first: `clip`, from 0.01 to 0.1 and 0.001. Which slope can the critic, 784–512–256–1, have at most then, and which has
 it? The test that guards the answer: tests/exercises/test_wgan_exercise.py::test_no_clipped_critic_is_steeper_than_its_bound
@@ -28,7 +29,8 @@ from tinynn.data import mnist
 from tinynn.train import GAN, WGAN, fit_adversarial, generate, grid, sweep
 from tinynn.viz import COLOURS, plain_numbers
 
-PLAIN, CLIPPED, PENALISED = "GAN", "WGAN, clipped", "WGAN, gradient penalty"
+NAMES = PLAIN, CLIPPED, PENALISED = "GAN", "WGAN, clipped", "WGAN, gradient penalty"
+ONE_SIDED = "WGAN, one-sided penalty"                                   # of the toys only
 GAMES = {                                                               # as in the papers; toys: rates for small networks
     PLAIN: {"how": {"game": GAN, "n_critic": 1}, "optimizer": lambda p, rate: optim.Adam(p, lr=rate, betas=BETAS),
             "rate": 2e-4, "toys": 1e-3},
@@ -37,6 +39,7 @@ GAMES = {                                                               # as in 
     PENALISED: {"how": {"game": WGAN, "n_critic": 5, "penalty": 10},
                 "optimizer": lambda p, rate: optim.Adam(p, lr=rate, betas=(0.0, 0.9)), "rate": 1e-4, "toys": 1e-3},
 }
+GAMES[ONE_SIDED] = GAMES[PENALISED] | {"how": GAMES[PENALISED]["how"] | {"one_sided": True}}
 COLOUR = dict(zip(GAMES, COLOURS))
 NOTHING = {PLAIN: np.log(2), CLIPPED: 0.0, PENALISED: 0.0}             # the loss of a critic that tells nothing
 
@@ -158,7 +161,7 @@ def run(config: WganConfig) -> Card:
     how = config.seed, config.jobs, config.dask
     reader, _ = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
     real = judge.read(reader, judge.reference(data, config.judged)[0])[1]
-    rows = sweep(learn, grid(x=[data.x_train[:config.images].reshape(-1, 784)], name=list(GAMES), epochs=[config.epochs],
+    rows = sweep(learn, grid(x=[data.x_train[:config.images].reshape(-1, 784)], name=list(NAMES), epochs=[config.epochs],
                              batch=[config.batch], clip=[config.clip], judged=[config.judged], real=[real],
                              judge=[reader.state_dict()]),
                  config.runs, *how, resume=folder)
@@ -209,6 +212,7 @@ def add_pitfalls(card, found, toy, config):
     looks = len(found[PLAIN][0]["distances"])
     of_ring = {name: [of["reached"] for of in toy[toys.RING, name]] for name in GAMES}
     least = {name: min(modes for modes, _ in values) for name, values in of_ring.items()}
+    on_line = {name: np.median([of["distance"] for of in toy[toys.LINE, name]]) for name in GAMES}
     near = {name: 100 * np.median([share for _, share in values]) for name, values in of_ring.items()}
 
     def each(values, form):
@@ -227,6 +231,10 @@ def add_pitfalls(card, found, toy, config):
         "asks for a slope of 1, so that minus its loss, but for the penalty, is in the units of the data.",
         "Where the truth is known, look at it. Of the ring's eight modes, the fewest that a run reached are "
         f"{each(least, 'd')}; of the samples, near a mode are {each(near, '.0f')} %.",
+        "The penalty, (slope − 1)², needs room to turn round. Between two heaps on a line the best critic's slope is 1 here, "
+        "−1 there and 0 between, where the penalty is a hill: it leans to one side, drives all samples there, then back. W₁ "
+        f"to the truth: {each(on_line, '.2g')}. One-sided, only slopes above 1 cost something, which is all that the distance "
+        "asks for.",
     ]
 
 
@@ -280,7 +288,7 @@ def draw_samples(card, found):
 
 def draw_toys(card, toy, config):
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(2, 3, figsize=(11, 6), height_ratios=(1, 1.7))
+    fig, axes = plt.subplots(2, len(GAMES), figsize=(12, 5.2), height_ratios=(1, 1.5))
     edges = np.linspace(-3.5, 3.5, 61)
     x = np.linspace(-3.5, 3.5, 500)
     truth = np.exp(-((x[:, None] - toys.ENDS) / toys.SPREAD) ** 2 / 2).mean(axis=1) / toys.SPREAD / np.sqrt(2 * np.pi)

@@ -93,23 +93,25 @@ def test_gradient_penalty_is_pytorchs(name):
         np.testing.assert_allclose(gradient, RECORD[f"{name}/grad/{key}"], rtol=1e-10, atol=1e-12, err_msg=key)
 
 
-def test_gradient_penalty_passes_the_checker():
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_gradient_penalty_passes_the_checker(one_sided):
     real, fake = np.random.default_rng(0).standard_normal((2, 4, 3))
 
     def penalty(W, w):
-        return gradient_penalty(lambda x: tn.tanh(x @ W) @ w, real, fake, 3)
+        return gradient_penalty(lambda x: tn.tanh(x @ W) @ w, real, fake, 3, one_sided)
 
     rng = np.random.default_rng(1)
     tn.check_gradients(penalty, rng.standard_normal((3, 5)), rng.standard_normal((5, 1)))
 
 
-@pytest.mark.parametrize("slope", [0.0, 1.0, 3.0])
-def test_gradient_penalty_of_a_linear_critic(slope):
+@pytest.mark.parametrize("one_sided", [False, True])
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0, 3.0])
+def test_gradient_penalty_of_a_linear_critic(slope, one_sided):
     critic = nn.Linear(4, 1)
     critic.load_state_dict({"weight": np.full((1, 4), slope / 2), "bias": np.zeros(1)})
     x = np.random.default_rng(0).standard_normal((6, 4))
-    value = gradient_penalty(critic, x, -x)
-    assert value.item() == pytest.approx((slope - 1) ** 2, abs=3e-6)
+    value = gradient_penalty(critic, x, -x, one_sided=one_sided)
+    assert value.item() == pytest.approx(0 if one_sided and slope < 1 else (slope - 1) ** 2, abs=3e-6)
     assert np.isfinite(tn.grad(value, [critic.weight])[0]).all()
     critic.astype(np.float32)
     assert gradient_penalty(critic, x, (-x).astype(np.float32)).dtype == np.float32
@@ -225,6 +227,19 @@ def test_a_wasserstein_critic_measures_the_distance(penalty):
                               generator_optimizer=optim.GD(G.parameters(), lr=1e-12), penalty=penalty, progress=False,
                               critic_optimizer=optim.Adam(D.parameters(), lr=0.02, betas=(0.5, 0.9)))
     assert -np.mean(history.critic_loss[-5:]) == pytest.approx(3 + 9 / (4 * penalty), rel=0.03)
+
+
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_on_a_line_only_the_one_sided_penalty_lets_a_critic_turn_round(one_sided):
+    """Samples at 0, data at −2 and 2, W₁ = 2: the best critic is |x|. The other penalty makes it lean to one side."""
+    rng = np.random.default_rng(0)
+    D = nn.Sequential(nn.Linear(1, 16, rng=rng), nn.LeakyReLU(0.2), nn.Linear(16, 1, rng=rng))
+    G = nn.Linear(2, 1)
+    G.load_state_dict({"weight": np.full((1, 2), 1e-3), "bias": np.zeros(1)})
+    history = fit_adversarial(G, D, rng.choice([-2.0, 2.0], (500, 1)), game=WGAN, latent=2, epochs=30, batch_size=50, rng=rng,
+                              generator_optimizer=optim.GD(G.parameters(), lr=1e-12), penalty=10.0, one_sided=one_sided,
+                              progress=False, critic_optimizer=optim.Adam(D.parameters(), lr=0.02, betas=(0.5, 0.9)))
+    assert (-np.mean(history.critic_loss[-5:]) > 1.9) == one_sided
 
 
 def test_float32_stays_float32():

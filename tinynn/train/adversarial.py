@@ -26,7 +26,7 @@ from ..autograd.backward import grad
 from ..autograd.settings import default_rng, no_grad, settings, switched
 from ..autograd.tensor import Tensor, as_array
 from ..nn.module import Array, Module, as_input
-from ..ops import mean, softplus, sqrt, sum
+from ..ops import mean, relu, softplus, sqrt, sum
 from ..optim.optimizer import FirstOrder, check_positive
 from .checkpoint import Checkpoint
 from .fit import Bar, batches
@@ -73,8 +73,12 @@ SATURATING_GAN = Game(discriminator_loss, saturating_loss)
 WGAN = Game(wasserstein_critic_loss, wasserstein_generator_loss)
 
 
-def gradient_penalty(critic: Callable, real: Array, fake: Array, rng=None) -> Tensor:
+def gradient_penalty(critic: Callable, real: Array, fake: Array, rng=None, one_sided: bool = False) -> Tensor:
     """E (‖∇D(x̂)‖ − 1)² at random points x̂ between data and samples; (). Its weight in the loss is usually 10.
+
+    one_sided: slopes below 1, which a critic that measures a distance may have, cost nothing: E max(0, ‖∇D(x̂)‖ − 1)² (Petzka,
+    Fischer & Lukovnikov 2018, On the regularization of Wasserstein GANs). On a line there is no other way: between slopes of
+    1 and −1 lies 0, and the two-sided penalty is a hill there. In the plane a gradient can turn round.
 
     The gradient by x̂ stays part of the graph, so the penalty's own gradient is a second derivative of the critic.
     real, fake: (N, ...), constants here. critic: maps (N, ...) to N numbers, each of its own row only: batch norm in it
@@ -90,7 +94,7 @@ def gradient_penalty(critic: Callable, real: Array, fake: Array, rng=None) -> Te
     with switched(settings, "record", True):            # also under no_grad: without a graph there is no gradient
         g, = grad(sum(critic(x)), [x], create_graph=True)
         norm = sqrt(sum(g * g, axis=rest) + 1e-30)      # (N, ...) -> (N,); the root has no derivative at 0
-        return mean((norm - 1) ** 2)
+        return mean((relu(norm - 1) if one_sided else norm - 1) ** 2)
 
 
 def clip_weights(params: list, c: float):
@@ -102,10 +106,11 @@ def clip_weights(params: list, c: float):
 # --- steps ----------------------------------------------------------------------------------------------
 
 
-def critic_step(critic: Module, optimizer, game: Game, real: Array, fake: Tensor, clip=None, penalty=None, rng=None) -> tuple:
+def critic_step(critic: Module, optimizer, game: Game, real: Array, fake: Tensor, clip=None, penalty=None, rng=None,
+                one_sided=False) -> tuple:
     """One step of the critic; (the loss before it, the share of its decisions that were right).
 
-    real: data (N, ...). fake: samples of that shape, taken as constants. clip, penalty: see `fit_adversarial`.
+    real: data (N, ...). fake: samples of that shape, taken as constants. clip, penalty, one_sided: see `fit_adversarial`.
     """
     on_real, on_fake = critic(real), critic(fake.detach())
     if on_real.size != len(real):
@@ -113,7 +118,7 @@ def critic_step(critic: Module, optimizer, game: Game, real: Array, fake: Tensor
                          f"each, ({len(real)}, 1)")
     loss = game.critic(on_real, on_fake)
     if penalty:
-        loss = loss + penalty * gradient_penalty(critic, real, fake, rng)
+        loss = loss + penalty * gradient_penalty(critic, real, fake, rng, one_sided)
     value = optimizer.step(lambda: loss)
     if clip:
         clip_weights(critic.parameters(), clip)
@@ -157,8 +162,8 @@ def generate(generator: Module, z: np.ndarray, batch_size: int = 1000) -> np.nda
 
 
 def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generator_optimizer, critic_optimizer, latent,
-                    epochs, batch_size=None, n_critic=1, clip=None, penalty=None, samples=16, checkpoint=None, rng=None,
-                    progress=True, callbacks=()) -> AdversarialHistory:
+                    epochs, batch_size=None, n_critic=1, clip=None, penalty=None, one_sided=False, samples=16, checkpoint=None,
+                    rng=None, progress=True, callbacks=()) -> AdversarialHistory:
     """Train a generator of data like x against a critic; returns the AdversarialHistory.
 
     generator: maps z (N, *latent), standard normal, to (N, ...) like x. critic: maps those to N numbers (N, 1).
@@ -167,7 +172,7 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
     epochs: passes of the critic over x. batch_size: default (None): all of x.
     n_critic: critic steps for each of the generator's, counted on from epoch to epoch; default 1, for a WGAN usually 5.
     clip: after each of its steps the critic's weights are clipped to [−clip, clip]; default None: not.
-    penalty: weight of `gradient_penalty` in the critic's loss; default None: without.
+    penalty: weight of `gradient_penalty` in the critic's loss, default None: without; one_sided: which one.
     samples: how many fixed latents to follow through time, default 16; history.samples keeps what became of them.
     checkpoint, rng, progress, callbacks: as for `fit`; the rng also draws z.
 
@@ -202,7 +207,7 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
             steps, done = {"critic_loss": [], "generator_loss": [], "accuracy": []}, len(history.steps["critic_loss"])
             for real, rows in batches(x, np.arange(len(x)), batch_size, rng):
                 fake = generator(draw(len(rows)))                                       # (N, *latent) -> (N, ...)
-                loss, accuracy = critic_step(critic, critic_optimizer, game, real, fake, clip, penalty, rng)
+                loss, accuracy = critic_step(critic, critic_optimizer, game, real, fake, clip, penalty, rng, one_sided)
                 steps["critic_loss"].append(loss)
                 steps["accuracy"].append(accuracy)
                 if (done + len(steps["critic_loss"])) % n_critic == 0:
