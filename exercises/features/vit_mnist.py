@@ -123,10 +123,10 @@ def run(config: ViTConfig) -> Card:
     x, y = digits.x_test[:config.test], digits.y_test[:config.test]
     plain = replace(config, out=Path(), jobs=1, dask=None)      # what the results depend on, and nothing else
     folder = card.unfinished(config.out)
-    results = {}
-    for name, runs in zip(NETWORKS, config.runs):
-        setting = {"name": name, "config": plain}
-        results[name] = sweep(learn, [setting], runs, config.seed, config.jobs, config.dask, resume=folder)[0]["results"]
+    results = {name: [] for name in NETWORKS}
+    settings = [{"name": name, "config": plain} for name, runs in zip(NETWORKS, config.runs) for _ in range(runs)]
+    for row in sweep(learn, settings, 1, config.seed, config.jobs, config.dask, resume=folder):     # all at once: no idle core
+        results[row["name"]] += row["results"]
     accuracies = {name: np.array([result["accuracy"] for result in of]) for name, of in results.items()}
     add_rows(card, results, accuracies)
     add_pitfalls(card, results, accuracies, len(x))

@@ -117,11 +117,11 @@ def run(config: VaeConfig) -> Card:
     card = Card.begin(__name__, config)
     card.use(mnist())
     folder = card.unfinished(config.out)
-    found = {}
-    for name, runs in zip(NETWORKS, config.runs):
-        setting = {"name": name, "counts": (config.images, config.test), "rate": config.rate, "epochs": config.epochs,
-                   "draws": config.draws}
-        found[name] = sweep(learn, [setting], runs, config.seed, config.jobs, config.dask, resume=folder)[0]["results"]
+    found = {name: [] for name in NETWORKS}
+    settings = [{"name": name, "counts": (config.images, config.test), "rate": config.rate, "epochs": config.epochs,
+                 "draws": config.draws} for name, runs in zip(NETWORKS, config.runs) for _ in range(runs)]
+    for row in sweep(learn, settings, 1, config.seed, config.jobs, config.dask, resume=folder):     # all at once: no idle core
+        found[row["name"]] += row["results"]
     add_rows(card, found, config)
     add_pitfalls(card, found, config)
     draw_terms(card, found)
