@@ -113,15 +113,19 @@ def test_pre_training_doubles(up, down):
 
 
 def test_the_layers_are_put_together(monkeypatch):
-    learn, seen = dbm.learn_doubled, []
+    learn, seen, begin = dbm.learn_doubled, [], []
 
     def spy(rbm, X, options, **doubled):
+        begin.append(rbm.a.copy())
         seen.append((rbm, X, options, doubled))
         return learn(rbm, X, options, **doubled)
     monkeypatch.setattr(dbm, "learn_doubled", spy)
-    deep, X = DBM(4, 3, 2, rng=0), states(4)
+    deep, X = DBM(4, 3, 2, rng=0), states(4)[3:]
     histories = deep.pretrain(X, 3, 0.5, batch_size=5, k=2, **QUIET)
     (lower, data, options, doubled), (upper, features, upper_options, upper_doubled) = seen
+    ones = X.sum(axis=0)
+    np.testing.assert_allclose(begin[0], np.log((ones + 1) / (len(X) - ones + 1)))          # the data's means, then 0
+    assert not begin[1].any() and begin[0].any()
     assert data is X and doubled == {"up": 2} and upper_doubled == {"down": 2} and [len(h) for h in histories] == [3, 3]
     assert options["k"] == upper_options["k"] == 2 and upper_options["binarise"] and not options["binarise"]
     np.testing.assert_allclose(features, sigmoid(2 * X @ lower.W + lower.b))

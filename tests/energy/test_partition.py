@@ -1,9 +1,11 @@
 """ln Z: by enumeration against sums over all states, by annealing against enumeration."""
+import warnings
+
 import numpy as np
 import pytest
 
 from tinynn.energy import RBM, log_partition
-from tinynn.energy.partition import anneal, as_betas
+from tinynn.energy.partition import anneal, as_betas, at_least
 
 QUIET = {"progress": False}
 
@@ -82,6 +84,36 @@ def test_where_the_chains_start_changes_nothing_but_the_error():
     for a0 in (np.full(6, 2.0), np.linspace(-3, 3, 6)):
         found = anneal(rbm, a0, 2000, as_betas(100), np.random.default_rng(0), False)
         assert abs(found.log_z - log_partition(rbm).log_z) < 4 * found.error < 0.3
+
+
+@pytest.mark.parametrize("visible", ["binary", "gaussian"])
+@pytest.mark.parametrize("scale", [0.0, 0.3, 1.0, 3.0])
+def test_mean_field_is_below_log_z_and_equal_without_weights(scale, visible):
+    for seed in range(20):
+        rbm = machine(5, 6, scale / (1 + 2 * (visible == "gaussian")), seed, visible=visible)
+        least, exact = at_least(rbm), log_partition(rbm).log_z
+        assert least <= exact + 1e-9 and least >= exact - 2 * scale - 1e-9
+        assert scale or least == pytest.approx(exact, abs=1e-9)
+
+
+def valley(bias):
+    """A machine whose hidden units, all on, turn off 60 visible units whose biases are `bias`."""
+    rbm = RBM(60, 12, rng=0)
+    rbm.W[:], rbm.a[:], rbm.b[:] = -1.0, bias, 4.0
+    return rbm
+
+
+@pytest.mark.parametrize("visible_bias, missed", [(0.5, True), (-3.0, False)])
+def test_a_valley_that_the_chains_missed_is_told(visible_bias, missed):
+    rbm = valley(visible_bias)
+    exact, data = log_partition(rbm).log_z, np.zeros((100, 60))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = log_partition(rbm, "ais", temperatures=300, data=data, rng=0, **QUIET)
+    assert (found.log_z < exact - 3) == missed == bool(told)
+    assert found.error < 0.02 and found.effective > 0.9                      # they notice nothing
+    assert not missed or f"it is {at_least(rbm):.1f} at least" in str(told[0].message)
+    assert exact - 1.5 < at_least(rbm) <= exact
 
 
 def test_annealing_draws_from_the_machines_generator_and_can_be_repeated():

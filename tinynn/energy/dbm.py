@@ -18,6 +18,7 @@ rbm.py and learning.py first.
 import numpy as np
 
 from .learning import LearningHistory, draw, learn, logistic
+from .partition import base_rates
 from .rbm import RBM, as_log_z, as_units, check_steps
 
 
@@ -50,10 +51,15 @@ class DBM:
         In the deep machine h¹ hears from v and from h²; in an RBM from one of them only. So its input is doubled there, as
         if the other side said the same: p(h¹ | v) = σ(b + 2W₁ᵀv) in the lower, p(h¹ | h²) = σ(b' + 2W₂h²) in the upper RBM.
         Put together, half of each remains, and so h¹ keeps ½(b + b') as its bias. options: those of RBM.fit.
+
+        The visible biases begin with the means of X, a = ln(p/(1 − p)) (Hinton 2010, section 8.1). From 0, hidden units learn
+        to turn off the pixels that are never on, and where these are off themselves a valley of grey noise is left, which
+        the chains of CD never see, and in which nearly all of the probability can lie.
         """
         X, rng = self._data("DBM.pretrain", X), self.joint.rng
         lower, upper = (RBM(*W.shape, rng=rng).astype(X.dtype) for W in (self.W1, self.W2))
         options = {"batch_size": 64, "binarise": False, **options, "epochs": epochs, "lr": lr}
+        lower.a[:] = base_rates(lower, X)
         first = learn_doubled(lower, X, options, up=2)
         features = lower._hidden(X, factor=2)                                           # (N, V) -> (N, H₁)
         second = learn_doubled(upper, features, {**options, "binarise": True}, down=2)
