@@ -58,7 +58,7 @@ class DbmConfig(Config):
         return f"DBM {first}–{second}", f"RBM {first}", f"RBM {first + second}"
 
 
-CONFIG = DbmConfig(takes="20 min")
+CONFIG = DbmConfig(takes="15 min")
 QUICK = DbmConfig(takes="12 s", quick=True, images=1500, test=500, hidden=(60, 60), epochs=10, pre_epochs=5, joint_epochs=8,
                   batch=20, temperatures=300, judged=3, judging=100, questions=shared.QUICK_QUESTIONS)
 

@@ -61,7 +61,7 @@ class ComparisonConfig(Config):
     runs: int = 2
 
 
-CONFIG = ComparisonConfig(takes="25 min")
+CONFIG = ComparisonConfig(takes="30 min")
 QUICK = ComparisonConfig(takes="15 s", quick=True, images=1500, test=300, epochs=(5, 3, 6, 5, 8), batch=20,
                          hidden=(60, (40, 40)), steps=50, temperatures=200, draws=20, made=300, judge_images=1500,
                          judge_epochs=10, runs=1)
