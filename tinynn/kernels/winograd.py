@@ -15,8 +15,8 @@ the other way: dM = A dY Aᵀ, dU = dM V, dw = Gᵀ dU G. (The gradient of the i
 
 The references are convolution.py's; read that first. x (N, C, H, W), W (O, C, 3, 3), y (N, O, Ho, Wo), paddings ph, pw.
 V has its channels last, M and dM their tiles, so that all additions go through memory in order. Threads share out the
-images, BLOCK at a time: so few that all this stays in a core's cache. For the gradient of
-the weights a thread takes up to PART, or there are too many sums to add up.
+images, BLOCK at a time: so few that all this stays in a core's cache. For the gradient of the weights a thread takes up to
+PART, or there are too many sums to add up.
 """
 import numpy as np
 
