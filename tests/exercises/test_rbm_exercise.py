@@ -186,6 +186,7 @@ def test_a_tiny_run_has_every_row(tmp_path):
     rows = {row.quantity: row for row in card.rows}
     assert rows["ln p of test digits, 5 hidden, PCD, 2 epochs (“report”: our aim)"].report == -92
     assert np.isfinite(rows["ln Z by AIS − by enumeration, 3 hidden, rate 0.01, 2 iterations"].median)
+    assert rows["ln Z by AIS, minus its lower bound by mean field, 5 hidden, PCD, 2 epochs"].median > -1
     assert "pseudo-likelihood of training digits, grey, 2 hidden, rate 0.01, 2 iterations" in rows
     assert rows["squared error of a pixel, 20 rows removed at the top, nearest training digit"].median > 0
     assert all(row.verdict == "not comparable" and row.median is not None for row in card.rows)
