@@ -77,7 +77,7 @@ class Reader:
 
 
 def estimate(model, counts, temperatures, rng):
-    """ln Z by AIS, from the mean training digit on."""
+    """ln Z by AIS, from the mean training digit on; no chain counts if mean field knows of more."""
     return log_partition(model, "ais", temperatures=temperatures, data=digits(*counts)[0], rng=rng, progress=False)
 
 

@@ -139,7 +139,7 @@ def last(results, column) -> np.ndarray:
 
 
 def above(result) -> float:
-    """How far AIS's ln Z lies above what mean field guarantees; below 0, a valley was missed."""
+    """How far AIS's ln Z lies above what mean field guarantees; at 0 it was raised to that, as a valley was missed."""
     return result["log_z"] - at_least(result["model"])
 
 
@@ -227,7 +227,8 @@ def add_pitfalls(card, found, machines, fillers, config):
         f"error {hasty.error:.2f}, {hasty.effective:.0%} of the chains counting; with {config.temperatures[1]:,}, "
         f"{pcd['points'][-1, 2]:.1f}, {pcd['points'][-1, 4]:.2f} and {pcd['points'][-1, 5]:.0%}. And where all chains missed "
         "the same valley, the standard error is small as well; only a lower bound of ln Z that needs no chains can tell. Mean "
-        f"field's lies {above(pcd):.1f} nats below AIS's ln Z for PCD, {above(cd):.1f} for CD-1 (above it, if negative).",
+        f"field's lies {above(pcd):.1f} nats below AIS's ln Z for PCD, {above(cd):.1f} for CD-1. (At 0 it "
+        "was above, and took its place.)",
         "A machine that is still learning tells about its rate and its iterations, not about its units. Pseudo-likelihoods of "
         f"table 4.1's machines, and what the last third of the iterations added: {gains}.",
         f"{steps} Gibbs steps from a digit need not make a new one: of {chains} chains, "

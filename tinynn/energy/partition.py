@@ -37,7 +37,8 @@ def log_partition(model, method: str = "exact", *, chains: int = 100, temperatur
     rng: default: the model's. progress: show a bar if it takes more than two seconds.
 
     A RuntimeWarning says that the chains of AIS have missed a valley, if mean field knows one with more in it than all that
-    they found (`at_least`). Their own error cannot tell, as they agree with each other.
+    they found (`at_least`). Their own error cannot tell, as they agree with each other. ln Z then is that lower bound, and no
+    chain counts.
     """
     if method not in ("exact", "ais"):
         raise ValueError(f'log_partition: method is {method!r}; expected "exact" or "ais"')
@@ -56,9 +57,10 @@ def log_partition(model, method: str = "exact", *, chains: int = 100, temperatur
     least = at_least(rbm)
     if least > found.log_z + 3 * found.error:
         warnings.warn(f"log_partition: the chains of AIS find ln Z = {found.log_z:.1f}, but it is {least:.1f} at least, by "
-                      "mean field: they never came to some likely states, and likelihoods with this ln Z are too high. Begin "
-                      "learning with visible biases of the data's means, as DBM.pretrain does, or try more temperatures",
+                      "mean field: they never came to some likely states, and likelihoods may be too high even with that. "
+                      "Begin learning with visible biases of the data's means, as DBM.pretrain does, or try more temperatures",
                       RuntimeWarning, stacklevel=2)
+        return LogPartition(least, found.error, 0.0)
     return found
 
 
