@@ -54,7 +54,7 @@ class RbmConfig(Config):
     questions: Questions = Questions()
 
 
-CONFIG = RbmConfig(takes="25 min")
+CONFIG = RbmConfig(takes="15 min")
 QUICK = RbmConfig(takes="12 s", quick=True, images=1500, test=500, table=((20, .01, 3), (10, .01, 3), (10, .001, 3)),
                   chosen=(100, .01, 8), runs=1, exact=10, hidden=60, large_batch=10, looks=(2, 10),
                   temperatures=(300, 400), questions=shared.QUICK_QUESTIONS)
