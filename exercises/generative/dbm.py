@@ -20,9 +20,8 @@ import numpy as np
 
 from exercises.card import Card, Config
 from exercises.generative import _boltzmann as shared
-from exercises.generative._boltzmann import Questions, ask, colours_of, digits, estimate
+from exercises.generative._boltzmann import Questions, above, ask, colours_of, digits, estimate
 from tinynn.energy import DBM, RBM, log_partition
-from tinynn.energy.partition import at_least
 from tinynn.optim import schedules
 from tinynn.train import sweep
 from tinynn.viz.style import COLOURS
@@ -100,7 +99,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     def look(stage):
         z = estimate(model, setting["counts"], setting["temperatures"], rng)
         stages[stage] = [log_p(model, drawn, z.log_z), log_p(model, some, z.log_z), z.error, z.effective]
-        return z.log_z - at_least(getattr(model, "joint", model))
+        return above(model, z.log_z)
     before = ()
     if setting["pre_epochs"]:
         before = model.pretrain(x, setting["pre_epochs"], schedules.cosine(setting["pre_rate"], setting["pre_epochs"]), **how)
@@ -202,9 +201,9 @@ def add_pitfalls(card, found, respond, misread, config):
         "where it is a few per cent, neither ln Z nor its standard error means anything.",
         "Chains that agree may all be wrong: AIS's standard error is how much they differ, and of a valley to which none came "
         "it knows nothing. Mean field gives a lower bound of ln Z without chains, and here it is below AIS's by "
-        + ", ".join(f"{result['above']:.1f} ({name})" for name, result in found.items()) + " nats. Were it above, likelihoods "
-        "would be too high: so it was until pre-training began with visible biases of the data's means (tinynn/energy/dbm.py, "
-        "pretrain; log_partition warns).",
+        + ", ".join(f"{result['above']:.1f} ({name})" for name, result in found.items()) + " nats. (At 0 it was above, "
+        "and took its place. Visible biases that do not begin at the data's means can lead there: tinynn/energy/dbm.py, "
+        "pretrain.)",
         f"“Deep is better”: than what? {deep} has {parameters(model):,} parameters, {small} "
         f"{parameters(found[small]['model']):,} and {large} {parameters(found[large]['model']):,}; they learned for "
         f"{first['seconds']:.0f}, {found[small]['seconds']:.0f} and {found[large]['seconds']:.0f} s, all with {config.k} "

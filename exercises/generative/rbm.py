@@ -19,9 +19,8 @@ import numpy as np
 
 from exercises.card import Card, Config
 from exercises.generative import _boltzmann as shared
-from exercises.generative._boltzmann import Questions, ask, colours_of, digits, estimate
+from exercises.generative._boltzmann import Questions, above, ask, colours_of, digits, estimate
 from tinynn.energy import RBM, log_partition
-from tinynn.energy.partition import at_least
 from tinynn.optim import schedules
 from tinynn.train import sweep
 from tinynn.viz.style import COLOURS
@@ -138,11 +137,6 @@ def last(results, column) -> np.ndarray:
     return np.array([result["points"][-1, column] for result in results])
 
 
-def above(result) -> float:
-    """How far AIS's ln Z lies above what mean field guarantees; at 0 it was raised to that, as a valley was missed."""
-    return result["log_z"] - at_least(result["model"])
-
-
 def add_rows(card, found, machines, fillers, config):
     def likelihood(what, values, **more):
         card.add_row(what, values, unit="nats", better="higher", **more)
@@ -156,7 +150,7 @@ def add_rows(card, found, machines, fillers, config):
         card.add_row(f"standard error of ln Z, {large.format(name)}", last(found[name], 4), unit="nats")
         card.add_row(f"chains of AIS that count, {large.format(name)}", 100 * last(found[name], 5), unit="%")
         card.add_row(f"ln Z by AIS, minus its lower bound by mean field, {large.format(name)}",
-                     [above(result) for result in found[name]], unit="nats")
+                     [above(result["model"], result["log_z"]) for result in found[name]], unit="nats")
         card.add_row(f"training time, {large.format(name)}", found[name][0]["seconds"] / 60, unit="min")
     for entry in (*config.table, config.chosen):
         curves, name = found[entry], name_of(entry)
@@ -227,7 +221,8 @@ def add_pitfalls(card, found, machines, fillers, config):
         f"error {hasty.error:.2f}, {hasty.effective:.0%} of the chains counting; with {config.temperatures[1]:,}, "
         f"{pcd['points'][-1, 2]:.1f}, {pcd['points'][-1, 4]:.2f} and {pcd['points'][-1, 5]:.0%}. And where all chains missed "
         "the same valley, the standard error is small as well; only a lower bound of ln Z that needs no chains can tell. Mean "
-        f"field's lies {above(pcd):.1f} nats below AIS's ln Z for PCD, {above(cd):.1f} for CD-1. (At 0 it "
+        f"field's lies {above(pcd['model'], pcd['log_z']):.1f} nats below AIS's ln Z for PCD, "
+        f"{above(cd['model'], cd['log_z']):.1f} for CD-1. (At 0 it "
         "was above, and took its place.)",
         "A machine that is still learning tells about its rate and its iterations, not about its units. Pseudo-likelihoods of "
         f"table 4.1's machines, and what the last third of the iterations added: {gains}.",

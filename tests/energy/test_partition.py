@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tinynn.energy import RBM, log_partition
+from tinynn.energy import DBM, RBM, log_partition
 from tinynn.energy.partition import anneal, as_betas, at_least
 
 QUIET = {"progress": False}
@@ -94,6 +94,13 @@ def test_mean_field_is_below_log_z_and_equal_without_weights(scale, visible):
         least, exact = at_least(rbm), log_partition(rbm).log_z
         assert least <= exact + 1e-9 and least >= exact - 2 * scale - 1e-9
         assert scale or least == pytest.approx(exact, abs=1e-9)
+
+
+def test_mean_field_takes_a_deep_machine():
+    deep = DBM(4, 3, 2, rng=0)
+    deep.W1[:], deep.W2[:] = np.random.default_rng(0).standard_normal((4, 3)), np.random.default_rng(1).standard_normal((3, 2))
+    exact, least = log_partition(deep).log_z, at_least(deep)
+    assert least == at_least(deep.joint) and exact - 2 < least < exact
 
 
 def valley(bias):

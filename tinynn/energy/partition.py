@@ -58,7 +58,7 @@ def log_partition(model, method: str = "exact", *, chains: int = 100, temperatur
     if least > found.log_z + 3 * found.error:
         warnings.warn(f"log_partition: the chains of AIS find ln Z = {found.log_z:.1f}, but it is {least:.1f} at least, by "
                       "mean field: they never came to some likely states, and likelihoods may be too high even with that. "
-                      "Begin learning with visible biases of the data's means, as DBM.pretrain does, or try more temperatures",
+                      "Begin learning with visible biases a = ln(p/(1 − p)), p the data's means, or try more temperatures",
                       RuntimeWarning, stacklevel=2)
         return LogPartition(least, found.error, 0.0)
     return found
@@ -128,14 +128,15 @@ def anneal(rbm, a0, chains, betas, rng, progress) -> LogPartition:
     return LogPartition(float(log_z0 + log_w.max() + np.log(w.mean())), float(error), float(effective))
 
 
-def at_least(rbm) -> float:
-    """A lower bound of ln Z, by mean field; the best from three starts: all hidden units off, fair coins, all on.
+def at_least(model) -> float:
+    """A lower bound of an RBM's or a DBM's ln Z, by mean field; the best from three starts: hidden units off, coins, on.
 
     For independent hidden units with means μ, and the visible ones at their best, ln Z >= −F(μ) + H(μ), with F the free energy
     of the hidden units and H the entropy. Each turn of v ← E[v | μ], μ ← E[h | v] raises it (MacKay 2003, Information Theory,
     Inference, and Learning Algorithms, section 33.1).
     """
     from scipy.special import entr                                                      # −p ln p
+    rbm = getattr(model, "joint", model)
     h = np.repeat(np.array([[0], [0.5], [1]], rbm.W.dtype), rbm.W.shape[1], axis=1)     # (3, H)
     for _ in range(100):
         h = rbm._hidden(rbm._visible(h))                                                # (3, H) -> (3, V) -> (3, H)
