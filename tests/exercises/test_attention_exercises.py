@@ -65,9 +65,11 @@ def test_only_the_softmax_picks_a_token(tmp_path):
 
 
 def test_a_tiny_vit_has_every_row(tmp_path):
-    card = run_one(vit_mnist, replace(vit_mnist.QUICK, **TINY_VIT, jobs=1, out=tmp_path))
+    card = run_one(vit_mnist, replace(vit_mnist.QUICK, **TINY_VIT | {"runs": (2, 1)}, jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
     assert rows["test accuracy, dim 64"].report == 98.5 and rows["test loss, dim 64"].report == 0.0698
+    losses = [rows[f"test loss, {name}"] for name in vit_mnist.NETWORKS]
+    assert [row.n for row in losses] == [2, 1] and losses[0].min < losses[0].max
     assert rows["parameters, dim 128"].median > rows["parameters, dim 64"].median
     assert all(0 <= rows[f"test accuracy, {name}"].median <= 100 for name in vit_mnist.NETWORKS)
     assert {figure.file for figure in card.figures} == {"attention.png", "accuracy.png", "confusion.png"}
