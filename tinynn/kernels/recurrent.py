@@ -1,10 +1,12 @@
 """Whole sequences in one call, forward and backward: backpropagation through time (BPTT), by hand.
 
 Three kinds of cells, from the simplest: rnn, gru, lstm. x_t is the input at step t, h_t the state that is shown, σ the
-sigmoid; every equation holds for each example of the batch. Arrays have time first, (T, N, ·), so that one step is one
-contiguous block. ops/recurrent.py has the same in ops, step by step: read that first.
+sigmoid; every equation holds for each example of the batch. Arrays of rnn and gru have time first, (T, N, ·), so that one
+step is one contiguous block; those of lstm have blocks of examples first, see there. ops/recurrent.py has the same in ops,
+step by step: read that first.
 
-The loops share the batch out among threads, BLOCK examples each.
+The loops share the batch out among threads, BLOCK examples each. All three are in one file because they share `tanh`: where
+Numba's cache is concerned a helper has to stand beside its loops (registry.py).
 """
 import numpy as np
 
