@@ -99,17 +99,19 @@ def _(x, g, kh, kw, sh, sw, ph, pw):
     for block in prange(blocks):
         lines, part = np.empty((sh, (Ho + kh // sh) * Wo), x.dtype), np.empty((C * kh * kw, O), x.dtype)
         columns, d = np.zeros((C * kh * kw, some * P), x.dtype), np.zeros((some * P, O), x.dtype)
-        end = min(block * size + size, N)
-        for first in range(block * size, end, some):
+        start, end, total = block * size, min(block * size + size, N), dWT[block]
+        for first in range(start, end, some):
             d[(end - first) * P:] = 0                           # images that are not there give nothing
             for n in range(first, min(first + some, end)):
                 to_columns(x[n], lines, columns, (n - first) * P, kh, kw, sh, sw, ph, pw, Ho, Wo)
                 d[(n - first) * P:(n - first + 1) * P] = g[n].reshape(O, P).T
-            np.dot(columns, d, part)                            # (C·kh·kw, some·P) @ (some·P, O) -> (C·kh·kw, O)
-            dWT[block] += part
+            np.dot(columns, d, total if first == start else part)       # (C·kh·kw, some·P) @ (some·P, O) -> (C·kh·kw, O)
+            if first > start:
+                total += part
+    whole = dWT[0]
     for block in range(1, blocks):
-        dWT[0] += dWT[block]
-    return dWT[0].T.copy().reshape(O, C, kh, kw)
+        whole += dWT[block]
+    return whole.T.copy().reshape(O, C, kh, kw)
 
 
 @helper

@@ -71,18 +71,20 @@ def _(x, g, ph, pw):
     th, tw = (Ho + 1) // 2, (Wo + 1) // 2
     size = max(BLOCK, min(PART, (N + 1) // 2))                  # at least two parts, or a second thread has nothing to do
     parts = (N + size - 1) // size
-    dU = np.zeros((parts, 16, O, C), x.dtype)
+    dU = np.empty((parts, 16, O, C), x.dtype)
     for part in prange(parts):
-        product, end = np.empty((O, C), x.dtype), min(part * size + size, N)
-        for start in range(part * size, end, BLOCK):
+        first, end, product = part * size, min(part * size + size, N), np.empty((O, C), x.dtype)
+        for start in range(first, end, BLOCK):
             stop = min(start + BLOCK, end)
             tiles = (stop - start) * th * tw
             V, dM = np.empty((16, tiles, C), x.dtype), np.empty((16, O, tiles), x.dtype)
             inputs(x, start, stop, ph, pw, th, tw, V)
             gradients(g, start, stop, th, tw, dM)
             for k in range(16):
-                np.dot(dM[k], V[k], product)                    # (O, tiles) @ (tiles, C) -> (O, C)
-                dU[part, k] += product
+                total = dU[part, k]
+                np.dot(dM[k], V[k], total if start == first else product)       # (O, tiles) @ (tiles, C) -> (O, C)
+                if start > first:
+                    total += product
     return weight_gradients(dU)
 
 

@@ -97,10 +97,11 @@ def _(x, g, ph, pw):
     T, size, dW = tiles(Ho, Wo), images(N, Ho, Wo), np.empty((O, C, 4, 4), x.dtype)
     share = max(size, min(PART, (N + 1) // 2))
     parts = (N + share - 1) // share
-    dU = np.zeros((parts, 9, O, 4 * C), x.dtype)
+    dU = np.empty((parts, 9, O, 4 * C), x.dtype)
     for part in prange(parts):
-        end, product, planes = min(part * share + share, N), np.empty((O, 4 * C), x.dtype), no_planes(Ho, Wo, C, x)
-        for start in range(part * share, end, size):
+        first, end = part * share, min(part * share + share, N)
+        product, planes = np.empty((O, 4 * C), x.dtype), no_planes(Ho, Wo, C, x)
+        for start in range(first, end, size):
             stop = min(start + size, end)
             V, dM = np.empty((9, (stop - start) * T, 4 * C), x.dtype), np.empty((9, (stop - start) * T, O), x.dtype)
             for n in range(start, stop):
@@ -108,8 +109,10 @@ def _(x, g, ph, pw):
                 inputs(planes, (n - start) * T, V)
                 gradients(g[n], (n - start) * T, dM)
             for k in range(9):
-                np.dot(dM[k].T, V[k], product)                  # (O, tiles) @ (tiles, 4C) -> (O, 4C)
-                dU[part, k] += product
+                total = dU[part, k]
+                np.dot(dM[k].T, V[k], total if start == first else product)     # (O, tiles) @ (tiles, 4C) -> (O, 4C)
+                if start > first:
+                    total += product
     for o in prange(O):
         weight_gradients(dU, o, dW[o])
     return dW

@@ -45,14 +45,15 @@ def relu(x):
 def _(g, y):
     if isinstance(g, Tensor):
         return g * (y > 0)
-    return kernels.relu_backward(np.ravel(g), np.ravel(y), y.dtype.type(0)).reshape(g.shape)
+    return kernels.relu_backward(np.ravel(g), np.ravel(y)).reshape(g.shape)
 
 
 @op(analytic=False)
 def leaky_relu(x, negative_slope=0.01):
     """y = x where x > 0, else negative_slope · x; dL/dx = dL/dy · 1 or negative_slope."""
-    steeper = np.maximum if negative_slope <= 1 else np.minimum          # ten times as fast as where(x > 0, ...)
-    return steeper(x, negative_slope * x)
+    flat = np.ravel(x)
+    flat = flat.astype(np.result_type(flat, np.float32), copy=False)
+    return kernels.leaky_relu_forward(flat, flat.dtype.type(negative_slope)).reshape(np.shape(x))
 
 
 @leaky_relu.vjp
@@ -60,7 +61,7 @@ def _(g, x, negative_slope):
     slope = x.dtype.type(negative_slope)
     if isinstance(g, Tensor):
         return g * np.where(x > 0, x.dtype.type(1), slope)
-    return kernels.relu_backward(np.ravel(g), np.ravel(np.broadcast_to(x, g.shape)), slope).reshape(g.shape)
+    return kernels.leaky_relu_backward(np.ravel(g), np.ravel(np.broadcast_to(x, g.shape)), slope).reshape(g.shape)
 
 
 @op
