@@ -66,7 +66,7 @@ class StackedConfig(Config):
     updates: int = 3000
 
 
-CONFIG = StackedConfig(takes="40 min")
+CONFIG = StackedConfig(takes="16 min")
 QUICK = StackedConfig(takes="15 s", quick=True, fonts=800, fonts_test=300, layer_epochs=8, tune_epochs=8, runs=1,
                       cg_epochs=20, baselines=1, images=1000, validation=200, test=300, widths=(50, 50),
                       mnist_epochs=(8, 10), labels=(100,), updates=50)
