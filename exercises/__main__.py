@@ -1,6 +1,7 @@
 """The command line of the exercises: `python -m exercises list` and `python -m exercises run NAME... | all`."""
 import argparse
 import difflib
+import json
 import logging
 import sys
 import time
@@ -9,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import page
-from .card import Card, Config, origin_of, title
+from .card import Card, Config, origin_of, title, write_whole
 from .registry import change_first, discover, load
 
 log = logging.getLogger("exercises")
@@ -117,7 +118,8 @@ def present(name, out) -> Card | None:
 def run_one(module, config: Config) -> Card:
     """Run one exercise on one BLAS thread per process (more would change the last bits), seeded, in our look; timed.
 
-    Kernels have threads of their own, which change nothing: all cores with one job, one thread a process with more.
+    Kernels have threads of their own, which change nothing: all cores with one job, one thread a process with more. What an
+    interrupted run took before is kept beside its jobs, and counts.
     """
     import joblib
     import matplotlib
@@ -129,11 +131,26 @@ def run_one(module, config: Config) -> Card:
     matplotlib.use("Agg")                     # pictures go to files; no display is needed
     tn.seed(config.seed)
     processes = joblib.parallel_config("loky", n_jobs=config.jobs, inner_max_num_threads=1)
+    origin, folder = origin_of(module, config), Card.begin(module.__name__, config).unfinished(config.out)
     with threadpool_limits(1), processes, look():
-        start = time.perf_counter()
-        card = module.run(config)
-        card.seconds, card.origin = time.perf_counter() - start, origin_of(module, config)
+        start = time.perf_counter() - seconds_before(folder, origin)
+        try:
+            card = module.run(config)
+        finally:
+            seconds = time.perf_counter() - start
+            if folder.is_dir():
+                write_whole(folder / "seconds.json", json.dumps({"origin": origin, "seconds": seconds}).encode())
+    card.seconds, card.origin = seconds, origin
     return card
+
+
+def seconds_before(folder: Path, origin: str) -> float:
+    """What an interrupted run took whose jobs are in the folder, if it had the same sources, settings and data; else 0."""
+    try:
+        spent = json.loads((folder / "seconds.json").read_bytes())
+        return float(spent["seconds"]) if spent["origin"] == origin else 0.0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 if __name__ == "__main__":

@@ -199,6 +199,36 @@ def test_ctrl_c_at_the_start(tmp_path):
     assert not (tmp_path / "out" / "tiny").exists() and (tmp_path / "out" / "index.html").exists()
 
 
+def test_the_time_of_an_interrupted_run_counts(tmp_path, monkeypatch):
+    now, ends = [0.0], []
+
+    def slow(config):
+        (config.out / "tiny" / "jobs").mkdir(parents=True, exist_ok=True)
+        now[0] += 100
+        if ends.pop(0) == "Ctrl-C":
+            raise KeyboardInterrupt
+        return tiny_run(config)
+
+    monkeypatch.setattr("exercises.__main__.time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(sys.modules["exercises.supervised.tiny"], "run", slow)
+    kept = tmp_path / "out" / "tiny" / "jobs" / "seconds.json"
+
+    def seconds(*endings, seed="0"):
+        """Of the run that these ended, one after the other; the first with seed 0."""
+        ends[:] = endings
+        for i in range(len(endings) - 1):
+            assert run(tmp_path, "tiny") == 130 and json.loads(kept.read_text())["seconds"] == 100 * (i + 1)
+        assert run(tmp_path, "tiny", "--seed", seed) == 0 and not kept.exists()
+        return Card.load(tmp_path / "out" / "tiny" / "card.json").seconds
+
+    assert seconds("done") == 100 and seconds("Ctrl-C", "Ctrl-C", "done") == 300
+    assert seconds("Ctrl-C", "done", seed="1") == 100                       # none of the first one's jobs is of any use
+    for text in ("", "{}", "[1]", '{"origin": "", "seconds": 7}'):
+        kept.parent.mkdir()
+        kept.write_text(text)
+        assert seconds("done") == 100
+
+
 @pytest.mark.parametrize("name, value, message", [
     ("QUICK", TinyConfig(), "only QUICK"), ("CONFIG", TinyConfig(quick=True), "only QUICK"),
     ("QUICK", Config(quick=True), "one class"), ("__doc__", None, "docstring")])
