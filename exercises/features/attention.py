@@ -179,8 +179,8 @@ def add_pitfalls(card, results, errors, config):
         f"to anything, here to {sums.min():.1f} ... {sums.max():.1f} instead of 1. Then no token can be picked: every other "
         f"one speaks, too. Recall among {config.learned} tokens has an MSE of {none[at]:.2f} instead of {soft[at]:.2g} "
         f"(guessing has 1), among {config.lengths[-1]} of {none[-1]:.1f} instead of {soft[-1]:.2g}.",
-        "Without the softmax the layer is a polynomial of third degree: but for the biases, twice the tokens give eight times "
-        "the output.",
+        "Without the softmax the layer is a polynomial of third degree: but for the biases, tokens whose numbers are twice as "
+        "large give eight times the output.",
         "And it multiplies the weights. A product of weight matrices is one more matrix, the same for all sequences, in which "
         "no token meets another; what has to be multiplied is queries and keys, QKᵀ, and then the weights with the values.",
         f"√d is no detail. Among {config.tokens} random tokens of 8 numbers the largest weight is {largest[8][0]:.2f} in the "

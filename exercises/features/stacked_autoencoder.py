@@ -210,12 +210,13 @@ def add_pitfalls(card, stacks, baseline, mnist_runs, config):
     every, no_weight, no_sparsity, none = WITHOUT
     gain = {labels: 100 * np.median(gains(mnist_runs, labels)) for labels in (config.images, *config.labels)}
     card.pitfalls += [
-        "What the greedy accuracies of table 3.1 lose with depth, they lose to the penalties more than to the greed. E "
-        "adds up squared errors over the inputs of a layer: many for 784 pixels, few for the codes of a layer of 100. λ and β "
-        "stay what they are, so deeper layers are to be sparse first and faithful second (figure “depth”). In "
-        f"{name_of(deep)} the softmax on the last layer has {last[every]:.1f} %, without λ {last[no_weight]:.1f}, without β "
-        f"{last[no_sparsity]:.1f}; without both {last[none]:.1f}, unfinished: of the variance of its input {kept[none]:.0f} % "
-        f"comes back after {config.layer_epochs} epochs, with both {kept[every]:.0f} %.",
+        "What the greedy accuracies of table 3.1 lose with depth, they lose to the penalty for units that are not sparse more "
+        "than to the greed. E adds up squared errors over the inputs of a layer: many for 784 pixels, few for the codes of a "
+        "layer of 100. β stays what it is, so deeper layers are to be sparse first and faithful second (figure “depth”). In "
+        f"{name_of(deep)} the softmax on the last layer has {last[every]:.1f} %, with λ = 0 {last[no_weight]:.1f}, but with "
+        f"β = 0 {last[no_sparsity]:.1f}. With neither it has {last[none]:.1f}, which says nothing about greed: these layers "
+        f"are unfinished. After {config.layer_epochs} epochs {kept[none]:.0f} % of the variance of the last one's input come "
+        f"back, with β = 0 alone {kept[no_sparsity]:.0f} %.",
         "Table 3.1 contradicts itself. A softmax on the 25 units of 200-100-50-25 can hardly know more than one on the 50 "
         "from which they are computed; the report has 99.49 % for the first and 89.05 % for the second. The stacks must have "
         "been trained in different ways, and it does not say how. Here, in one way: "

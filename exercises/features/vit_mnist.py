@@ -142,7 +142,7 @@ def run(config: ViTConfig) -> Card:
 def add_rows(card, results, accuracies):
     for name, of in results.items():
         card.add_row(f"test accuracy, {name}", accuracies[name], unit="%", report=REPORT[name], better="higher",
-                     tolerance=1e-3)                            # 0.1 points: about a standard error
+                     tolerance=1.5e-3)      # 0.15 points: the standard error of the difference between two such tests
         card.add_row(f"test loss, {name}", [result["loss"] for result in of], report=REPORT_LOSS if name == "dim 64" else None)
         card.add_row(f"parameters, {name}", of[0]["parameters"])
         card.add_row(f"time per epoch, {name}", [result["seconds"][-1] / len(result["seconds"]) for result in of], unit="s")
