@@ -11,6 +11,7 @@ from tinynn.energy.partition import at_least
 from tinynn.viz.style import COLOURS
 
 SIDE, PIXELS = 28, 784
+FEW = 0.05              # of AIS's chains, by weight: with fewer that count, ln Z is not to be trusted
 BLUE, PALE = np.array([0.0, 0.45, 0.7]), np.array([0.92, 0.96, 1.0])        # ink and paper that a machine filled in
 FILLERS = {"nearest training digit": "#999999", "mean training digit": "#444444"}       # what needs no machine, its colour
 
@@ -47,6 +48,12 @@ def digits(images, test) -> tuple:
     x, x_test = (part.reshape(-1, PIXELS) for part in (mnist.x_train[:images], mnist.x_test[:test]))     # -> (N, 784)
     drawn = np.random.default_rng(1998).random(mnist.x_test.size).reshape(-1, PIXELS)[:test] < x_test
     return x, mnist.y_train[:images], x_test, mnist.y_test[:test], drawn.astype(np.float32)
+
+
+def pixels_by_themselves(x, drawn) -> float:
+    """Mean ln p of `drawn` if no pixel knew of another, each 1 as often as it is in x (one of either kind added); nats."""
+    p = (x.sum(axis=0, dtype=float) + 1) / (len(x) + 2)                                     # (784,)
+    return float((drawn @ np.log(p) + (1 - drawn) @ np.log(1 - p)).mean())
 
 
 def shown_digits(x, y) -> np.ndarray:
@@ -164,9 +171,9 @@ def draw_holes(card, answers, fillers, questions, colours):
 
 def with_error(ax, along, value, error, effective, colour, label=None):
     """Draw a likelihood with a bar of twice the standard error of ln Z, along "x" or "y", or hollow and without a bar where
-    under 5 % of AIS's chains count: there the standard error means nothing, as it is never above 1. along: (axis, place)."""
+    FEW of AIS's chains count: there the standard error means nothing, as it is never above 1. along: (axis, place)."""
     axis, place = along
-    trusted = effective >= 0.05
+    trusted = effective >= FEW
     x, y = (value, place) if axis == "x" else (place, value)
     ax.errorbar(x, y, **({f"{axis}err": 2 * error} if trusted else {}), fmt="o", color=colour, capsize=3, label=label,
                 mfc=colour if trusted else "white")

@@ -170,6 +170,7 @@ def add_rows(card, results, compared, floor, chance):
     card.add_row("Fréchet distance of thumbnails from dogs never seen, samples", [of["distance"][-1] for of in results])
     card.add_row("the same, of as many dogs", floor)
     card.add_row("rank correlation of G's loss and that distance, over epochs", [agreement(of) for of in results])
+    card.add_row("rank correlation of the epochs still to come and that distance", [with_time(of) for of in results])
     for kind, (name, _) in KINDS.items():
         card.add_row(f"{name} that D takes for real", [for_real(of, kind) for of in results], unit="%")
     card.add_row("samples whose nearest of all dogs is one learned from", [of["learned"] for of in compared], unit="%")
@@ -184,6 +185,11 @@ def add_rows(card, results, compared, floor, chance):
 def agreement(of) -> float:
     """The rank correlation, over epochs, of the generator's loss and the distance: 1 if lower losses meant better samples."""
     return float(spearmanr(of["epoch losses"], of["distance"]).statistic)
+
+
+def with_time(of) -> float:
+    """The same of the epochs that are still to come, which know nothing of samples: whatever falls with time agrees."""
+    return float(spearmanr(np.arange(len(of["distance"]), 0, -1), of["distance"]).statistic)
 
 
 def add_pitfalls(card, results, compared, floor, chance):
@@ -201,10 +207,12 @@ def add_pitfalls(card, results, compared, floor, chance):
         f"right about {recent['right']:.0f} % of a batch, with losses of {recent['D']:.2f} for D and {recent['G']:.2f} for G. "
         f"If nobody could tell, it would be right about half, both would be ln 2 = {LN2:.2f}. Nor is a D that is right about "
         "all, with a loss near 0, a success: it is the other end of the game, where little is left for G to learn from.",
-        "A loss that an opponent measures, who learns as well, is no measure of samples: its meaning changes as he learns. "
+        "A loss that an opponent measures, who learns as well, is a poor measure of samples: its meaning changes with him. "
         f"From the first epoch to the last G's went from {first['epoch losses']:.2f} to {end['epoch losses']:.2f}, while the "
         f"thumbnails' distance from dogs went from {first['distance']:.1f} to {end['distance']:.1f} (of dogs: "
-        f"{floor:.1f}). Over all epochs the rank correlation of the two is {middle(agreement):.2f}; 1 if the loss told all.",
+        f"{floor:.1f}). Over all epochs the rank correlation of the two is {middle(agreement):.2f}; 1 if the loss told all. "
+        "But both fall with time; the number of epochs still to come, which has seen no sample, has "
+        f"{middle(with_time):.2f}.",
         f"A discriminator can learn its dogs by heart. It takes {real['x']:.0f} % of the dogs that it learned from for real, "
         f"{real['held']:.0f} % of dogs that it never saw, and {real['made']:.0f} % of samples. As far as the second number "
         "lies below the first, it knows its dogs, and G is told to paint those rather than dogs.",

@@ -6,8 +6,8 @@ alike. It is found from a sample of pixels, exactly or by Sinkhorn's iterations;
 does (Ferradans et al. 2014). Beside it: pixels replaced by the other picture's at random, which have the right colours, too.
 Distances between Gaussians, which are known, say how far to trust a sample: _gaussians.py.
 
-Change first: `nearest`, to 10. Why does the picture become smoother, and what does that cost? The test that guards the plans:
-tests/exercises/test_optimal_transport.py::test_the_exact_plan_moves_samples_onto_samples
+Change first: `nearest`, to 10. Why does the picture become smoother, and what does that cost? The test that guards what
+`nearest` goes into: tests/exercises/test_optimal_transport.py::test_other_pixels_move_as_their_nearest_samples_do
 """
 import time
 from dataclasses import dataclass

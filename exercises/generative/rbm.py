@@ -10,8 +10,9 @@ units on binary digits, drawn anew from the grey values in every epoch, Salakhut
 CD-1 and −86 after CD-25; our aim is −92 by PCD within 20 minutes. CD-1 is beside it, with all else the same. Test digits are
 drawn once for all. A nat is one unit of ln p: 784 fair coins have −543.
 
-Change first: `rate` of the large machines, to 0.01: which of pseudo-likelihood, likelihood, chains and repairs notices? The
-test that guards the repairs: tests/exercises/test_rbm_exercise.py::test_known_pixels_stay
+Change first: in `learn`, let the rate of the large machines stay instead of falling along a cosine: which of likelihood,
+pseudo-likelihood, chains and repairs notices? The test that guards the rate, and says which machines have which:
+tests/exercises/test_rbm_exercise.py::test_the_rate_goes_on_falling_from_look_to_look
 """
 from dataclasses import dataclass
 
@@ -190,7 +191,7 @@ def error(scores, axis, hole, config) -> float:
 
 def add_pitfalls(card, found, machines, fillers, config):
     counts, (cd, pcd) = (config.images, config.test), (found[name][0] for name in LARGE)
-    x_test, _, drawn = digits(*counts)[2:]
+    x, _, x_test, _, drawn = digits(*counts)
     chosen, few = found[config.chosen][0], config.temperatures[1] // 100
     readings = [chosen["model"].pseudo_likelihood(v, 5, rng=0).mean() for v in
                 (x_test, drawn, (x_test >= 0.5).astype(np.float32))]
@@ -225,7 +226,8 @@ def add_pitfalls(card, found, machines, fillers, config):
         f"{above(cd['model'], cd['log_z']):.1f} for CD-1. (At 0 it "
         "was above, and took its place.)",
         "A machine that is still learning tells about its rate and its iterations, not about its units. Pseudo-likelihoods of "
-        f"table 4.1's machines, and what the last third of the iterations added: {gains}.",
+        f"table 4.1's machines, and what the last third of the iterations added: {gains}. If no pixel knew of another, both "
+        f"likelihoods would be {shared.pixels_by_themselves(x, drawn):.0f}: a machine that has this has hardly begun.",
         f"{steps} Gibbs steps from a digit need not make a new one: of {chains} chains, "
         + ", ".join(f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit than they began with. "
         "Of random ones 90 % would; but so would chains that all fell into one digit, so look at the commonest, too: "

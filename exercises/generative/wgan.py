@@ -151,8 +151,18 @@ def told(result) -> float:
     1: the loss tells which look's samples are better. A discriminator's loss *rises* as samples get better, too: they can
     be told less easily; so does a critic's, which is minus a distance.
     """
+    return rank_correlation(-result["mean"], result["distances"])
+
+
+def with_time(result) -> float:
+    """The same of the number of looks still to come, which knows nothing of samples: whatever falls with time agrees."""
+    return rank_correlation(-np.arange(len(result["mean"])), result["distances"])
+
+
+def rank_correlation(a, b) -> float:
+    """Spearman's."""
     from scipy.stats import spearmanr
-    return float(spearmanr(-result["mean"], result["distances"])[0])
+    return float(spearmanr(a, b)[0])
 
 
 def run(config: WganConfig) -> Card:
@@ -207,8 +217,9 @@ def add_rows(card, found, toy):
 def add_pitfalls(card, found, toy, config):
     middle = {what: {name: np.median([measure(of, name) for of in results]) for name, results in found.items()}
               for what, measure in (("jitter", lambda of, name: jitter(of["loss"], NOTHING[name])),
-                                    ("told", lambda of, _: told(of)), ("end", lambda of, _: of["distances"][-1]),
-                                    ("slope", lambda of, _: of["slope"]), ("seconds", lambda of, _: of["seconds"]))}
+                                    ("told", lambda of, _: told(of)), ("time", lambda of, _: with_time(of)),
+                                    ("end", lambda of, _: of["distances"][-1]), ("slope", lambda of, _: of["slope"]),
+                                    ("seconds", lambda of, _: of["seconds"]))}
     looks = len(found[PLAIN][0]["distances"])
     of_ring = {name: [of["reached"] for of in toy[toys.RING, name]] for name in GAMES}
     least = {name: min(modes for modes, _ in values) for name, values in of_ring.items()}
@@ -221,7 +232,8 @@ def add_pitfalls(card, found, toy, config):
         "“More stable” is to be measured. From one step to the next the critic's loss jumps by this share of what it tells "
         f"(how far it is from ln 2 in a GAN, from 0 in a WGAN): {each(middle['jitter'], '.2g')}. Whether it tells how good "
         f"samples are is another question: over {looks} looks, the rank correlation of its mean with the Fréchet distance of "
-        f"the samples is {each(middle['told'], '.2f')} (by chance, 0 ± {1 / np.sqrt(max(looks - 1, 1)):.2f}).",
+        f"the samples is {each(middle['told'], '.2f')} (by chance, 0 ± {1 / np.sqrt(max(looks - 1, 1)):.2f}). But what falls "
+        f"with time agrees with all else that does: the number of looks still to come has {each(middle['time'], '.2f')}.",
         f"A smooth loss is not a good sample. The Fréchet distances at the end are {each(middle['end'], '.3g')}, after as "
         f"many steps of the generator, in {each(middle['seconds'], '.0f')} s: a critic that is trained five times as often, "
         "and a penalty that is differentiated twice, have to be paid for.",
