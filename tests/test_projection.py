@@ -118,6 +118,9 @@ def test_data_without_variance_have_none_to_explain():
     (lambda: PCA().fit(np.ones((1, 3))), "at least two"),
     (lambda: PCA().fit(np.ones((3, 0))), r"shape \(3, 0\)"),
     (lambda: PCA().fit([["a"]]), "real numbers"),
+    (lambda: PCA().fit(1e200 * np.eye(3)), "PCA.fit: .*largest float64.*divide x by"),
+    (lambda: PCA().fit(np.float32(1e30) * np.eye(3, dtype=np.float32)), "largest float32"),
+    (lambda: PCA().fit(np.full((3, 2), 1.7e308)), "largest float64"),
     (lambda: PCA(4).fit(np.ones((3, 5))), "n_components is 4.*at most 3"),
     (lambda: PCA().transform(np.ones((3, 5))), "PCA.transform: .*call fit"),
     (lambda: PCA().inverse_transform(np.ones((3, 5))), "PCA.inverse_transform: .*call fit"),
@@ -316,6 +319,7 @@ def test_tsne_keeps_the_dtype_and_knows_no_scale():
     (lambda: TSNE(max_iter=0), "max_iter is 0"),
     (lambda: TSNE(max_iter=10.0), "max_iter is 10.0"),
     (lambda: TSNE(init="spectral"), "init is 'spectral'"),
+    (lambda: TSNE(init=np.zeros((4, 2))), r'(?s)init is array.*expected "pca" or "random"'),
     (lambda: TSNE().fit_transform(np.eye(30)), "perplexity is 30, but x has 30 rows"),
     (lambda: TSNE().fit_transform(np.eye(31)), "perplexity is 30, but x has 31 rows.*below 30"),
     (lambda: TSNE(perplexity=2).fit_transform([[1.0, 2], [np.nan, 0], [0, 0]]), r"TSNE.fit_transform: x\[1, 0\] is nan"),
@@ -346,7 +350,7 @@ def test_neighbours_are_counted():
     assert neighbours_kept(x, y, k=1) == 3 / 4
 
 
-@pytest.mark.parametrize("rows, k", [(3, 1), (4, 0), (4, 4)])
+@pytest.mark.parametrize("rows, k", [(3, 1), (4, 0), (4, 4), (4, 1.5)])
 def test_neighbours_of_other_tables_are_refused(rows, k):
     with pytest.raises(ValueError, match=f"x has 4 rows, y has {rows}, k is {k}"):
         neighbours_kept(np.eye(4), np.eye(rows), k)

@@ -267,6 +267,38 @@ def test_everything_keeps_the_dtype():
     assert emd(None, None, [[1, 2], [3, 5]]).dtype == sinkhorn(None, None, [[1, 2]], 1).dtype == np.float64
 
 
+def test_near_points_far_from_0_keep_their_digits():
+    np.testing.assert_allclose(squared_distances(np.float32([[1000]]), np.float32([[1000.1]])), 0.01, rtol=1e-3)
+    x, y = (1000 + v.astype(np.float32) for v in points(30, 20))
+    exact = ((x[:, None].astype(float) - y) ** 2).sum(axis=2)
+    np.testing.assert_allclose(squared_distances(x, y), exact, rtol=1e-5, atol=1e-5)
+    assert squared_distances(x, x).min() > -1e-5                # a rounding, where the points have a variance of 1
+    assert squared_distances(x[:0], y).shape == (0, 20)
+    tn.check_gradients(squared_distances, *(100 + v for v in points(3, 2)), order=2)
+
+
+def test_tensors_of_ints_are_as_arrays_of_ints():
+    """Also beside costs of another dtype; and the result is a Tensor."""
+    rng = np.random.default_rng(0)
+    x, y, C = rng.integers(0, 9, (4, 2)), rng.integers(0, 9, (3, 2)), rng.integers(0, 9, (2, 3))
+    for f, *arrays in ((wasserstein_1d, x[:, 0], y[:, 0]), (lambda x, y: wasserstein_1d(x, y, 2), x[:, 0], y[:, 0]),
+                       (squared_distances, x, y), (lambda x, y: sinkhorn_divergence(x, y, 9.0), x, y),
+                       (lambda a, C: sinkhorn_cost(a, None, C, 1.0), np.array([0, 1]), C),
+                       (lambda a: sinkhorn_cost(a, None, C.astype(np.float32), 1.0), np.array([0, 1]))):
+        expected, found = f(*arrays), f(*map(tn.Tensor, arrays))
+        assert isinstance(found, tn.Tensor) and found.dtype == expected.dtype and np.all(expected > -1e-9)
+        np.testing.assert_array_equal(found.data, expected)
+    x = tn.Tensor(x[:, 0] + 0.5, requires_grad=True)            # ints beside a Tensor with a gradient
+    np.testing.assert_allclose(tn.grad(wasserstein_1d(x, tn.Tensor(np.full(5, 20))), [x])[0], -0.25)
+
+
+def test_solve_takes_what_sinkhorn_takes():
+    C = [[1, 2], [3, 5]]
+    found = solve(None, [0.25, 0.75], C, 1)
+    np.testing.assert_array_equal(found.plan, sinkhorn(None, [0.25, 0.75], C, 1))
+    np.testing.assert_allclose(found.plan.sum(axis=1), 0.5)
+
+
 def test_it_is_there_when_first_used():
     assert tn.transport.emd is emd and "transport" in tn.__all__
 
@@ -282,6 +314,14 @@ def test_it_is_there_when_first_used():
     (lambda: sinkhorn(None, None, np.eye(2), 1, tol=0), "tol 0"),
     (lambda: sinkhorn(None, None, np.eye(2), 1, max_iter=0), "max_iter 0"),
     (lambda: sinkhorn(None, None, np.eye(2), 1, max_iter=1.5), "max_iter 1.5"),
+    (lambda: sinkhorn(None, None, np.eye(2), 1, max_iter=np.inf), "max_iter inf"),
+    (lambda: solve([0.5, 0.5], None, np.ones((3, 2)), 1), r"a has shape \(2,\); expected \(3,\)"),
+    (lambda: solve(None, [2.0], [[1.0]], 1), "b has weights from 2 up that add up to 2"),
+    (lambda: solve(None, None, [[np.nan]], 1), r"C: x\[0, 0\] is nan"),
+    (lambda: sinkhorn_cost(None, None, np.eye(2), np.nan), "^sinkhorn_cost: eps is nan"),
+    *[(lambda wrong=wrong: sinkhorn_divergence(np.eye(2), np.eye(2), **{"eps": 1, **wrong}), f"^sinkhorn_divergence: .*{told}")
+      for wrong, told in (({"eps": np.nan}, "eps is nan"), ({"tol": 0}, "tol 0"), ({"max_iter": 0}, "max_iter 0"),
+                          ({"max_iter": 1.5}, "max_iter 1.5"))],
     (lambda: sinkhorn_cost(None, [2.0], np.ones((2, 1)), 1), "sinkhorn_cost: b has weights from 2 up that add up to 2"),
     (lambda: sinkhorn_cost(tn.Tensor([0.2, 0.2]), None, np.eye(2), 1), "sinkhorn_cost: a .* add up to 0.4"),
     (lambda: sinkhorn_divergence(np.ones((3, 2)), np.ones((3, 1)), 1), "squared_distances: .* expected"),
@@ -289,6 +329,7 @@ def test_it_is_there_when_first_used():
     (lambda: wasserstein_1d([[1.0]], [2.0]), r"wasserstein_1d: x has shape \(1, 1\)"),
     (lambda: wasserstein_1d([1.0], []), r"wasserstein_1d: y has shape \(0,\)"),
     (lambda: wasserstein_1d([1.0], [np.inf]), r"wasserstein_1d: y: x\[0\] is inf"),
+    (lambda: wasserstein_1d([1.0], [1j]), "wasserstein_1d: y: x has dtype complex128; expected real"),
     (lambda: wasserstein_1d([1.0], [1.0, 2], a=[1, 1]), r"a has shape \(2,\); expected \(1,\)"),
     (lambda: barycentric_map(np.eye(2), np.ones((3, 1))), r"barycentric_map: P has shape \(2, 2\), y has \(3, 1\)"),
     (lambda: barycentric_map([[1.0, 0], [0, 0]], np.eye(2)), "barycentric_map: row 1 of P sums to 0"),

@@ -36,14 +36,23 @@ class PCA:
         self.mean = self.components = self.explained_variance = self.explained_variance_ratio = None
 
     def fit(self, x) -> "PCA":
-        """Find the components of x (N, D), at least two rows; returns self. ValueError: bad x, or too few dimensions."""
+        """Find the components of x (N, D), at least two rows; returns self.
+
+        ValueError: x is not finite or not (N, D), has too few dimensions, or a variance beyond the largest float.
+        """
         x = as_rows("PCA.fit", x)
         if isinstance(self.n_components, (int, np.integer)) and self.n_components > min(x.shape):
             raise ValueError(f"PCA.fit: n_components is {self.n_components}, but x has shape {x.shape}; expected at most "
                              f"{min(x.shape)}, the smaller of its sides")
-        mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
+            centred = x - mean
+            overflow = not np.isfinite(np.linalg.norm(centred))
+        if overflow:
+            raise ValueError(f"PCA.fit: the variance of x is larger than the largest {x.dtype}; divide x by its scale, "
+                             "np.abs(x).max(), first")
         # X − m = QR with orthonormal columns in Q: R, which is small, has the same singular values and the same V.
-        _, s, V = np.linalg.svd(np.linalg.qr(x - mean, mode="r"), full_matrices=False)     # V: (min(N, D), D)
+        _, s, V = np.linalg.svd(np.linalg.qr(centred, mode="r"), full_matrices=False)      # V: (min(N, D), D)
         V *= np.sign(np.take_along_axis(V, np.abs(V).argmax(axis=1)[:, None], axis=1))      # ± is free: choose one
         variance = s * s / (len(x) - 1)
         ratio = variance / (variance.sum() or 1)
@@ -117,7 +126,7 @@ class TSNE:
                 ("early_exaggeration", early_exaggeration, 1 <= early_exaggeration < np.inf, "a number from 1 up"),
                 ("learning_rate", learning_rate, 0 < rate < np.inf, "a number above 0, or None"),
                 ("max_iter", max_iter, isinstance(max_iter, (int, np.integer)) and max_iter >= 1, "an int from 1 up"),
-                ("init", init, init in ("pca", "random"), '"pca" or "random"')):
+                ("init", init, isinstance(init, str) and init in ("pca", "random"), '"pca" or "random"')):
             if not right:
                 raise ValueError(f"TSNE: {name} is {value!r}; expected {expected}")
         self.n_components, self.perplexity, self.early_exaggeration = n_components, perplexity, early_exaggeration
@@ -205,9 +214,9 @@ def neighbours_kept(x, y, k: int = 10) -> float:
     """
     from scipy.spatial.distance import pdist, squareform
     x, y = as_rows("neighbours_kept", x), as_rows("neighbours_kept", y)
-    if len(x) != len(y) or not 1 <= k < len(x):
-        raise ValueError(f"neighbours_kept: x has {len(x)} rows, y has {len(y)}, k is {k}; expected as many, and k from 1 to "
-                         f"{len(x) - 1}")
+    if len(x) != len(y) or not isinstance(k, (int, np.integer)) or not 1 <= k < len(x):
+        raise ValueError(f"neighbours_kept: x has {len(x)} rows, y has {len(y)}, k is {k}; expected as many, and k an int "
+                         f"from 1 to {len(x) - 1}")
     near = np.zeros((len(x), len(x)), int)
     for points in (x, y):
         d = squareform(pdist(points))                           # (N, N)

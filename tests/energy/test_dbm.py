@@ -178,6 +178,11 @@ def test_float32_and_seeds():
     assert all((a == b).all() for a, b in zip(first, second)) and (first[0] != learned(2)[0]).any()
 
 
+def test_a_misspelt_setting_is_refused_by_the_function_that_was_called():
+    with pytest.raises(TypeError, match=r"pretrain\(\) got an unexpected keyword argument 'momentm'"):
+        machine().pretrain(states(4), 1, 0.1, momentm=0.1)
+
+
 @pytest.mark.parametrize("call, message", [
     (lambda: DBM(3, 0, 2), "n_hidden1 is 0"),
     (lambda: machine().fit(states(3), 1, 0.1), r"X has shape \(8, 3\).*\(..., 4\)"),

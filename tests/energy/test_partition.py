@@ -145,6 +145,9 @@ def test_the_base_rates_of_the_data_help():
     (lambda: log_partition(RBM(2, 26, rng=0, visible="gaussian")), "26 units"),
     (lambda: log_partition(machine(3, 2), "ais", chains=1), "chains is 1"),
     (lambda: log_partition(machine(3, 2), "ais", temperatures=0), "temperatures is 0"),
+    (lambda: log_partition(machine(3, 2), "ais", temperatures=True), "temperatures is True; expected an int >= 1"),
+    *[(lambda method=method, scale=scale: log_partition(machine(3, 2, scale), method), "weights or biases that are not finite")
+      for method in ("exact", "ais") for scale in (np.nan, np.inf)],
     (lambda: log_partition(machine(3, 2), "ais", temperatures=[0, 0.7, 0.5, 1]), "rise from 0 to 1"),
     (lambda: log_partition(machine(3, 2), "ais", temperatures=[0.1, 1]), "rise from 0 to 1"),
     (lambda: log_partition(machine(3, 2), "ais", data=np.zeros((5, 4))), r"data has shape \(5, 4\)"),

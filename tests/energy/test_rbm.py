@@ -335,6 +335,9 @@ def test_gaussian_learning_raises_the_likelihood(persistent):
     (lambda: machine().fit(DATA, -1, 0.1), "epochs is -1"),
     (lambda: machine().fit(DATA, 1, 0), "lr is 0"),
     (lambda: machine().fit(DATA, 1, np.nan), "lr is nan"),
+    *[(lambda rate=rate: machine().fit(DATA, 3, lambda epoch: rate if epoch else 0.1, progress=False),
+       "lr is a function that returned .* for epoch 1; expected a finite number >= 0")
+      for rate in (-0.1, np.nan, np.inf, None, "0.1", np.full(6, 0.1))],
     (lambda: machine().fit(DATA, 1, 0.1, k=0), "k is 0; expected an int >= 1"),
     (lambda: machine().fit(DATA, 1, 0.1, batch_size=2.0), "batch_size is 2.0"),
     (lambda: machine().fit(DATA, 1, 0.1, momentum=1), "momentum is 1"),

@@ -132,6 +132,31 @@ def test_padding_is_ignored():
     equal(y, layer(x, x, x, np.where(padding, -np.inf, 0.0))[0].data)                   # bool and additive masks mean the same
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_a_mask_takes_the_dtype_of_the_layer(need_weights, backend):
+    layer, (x,) = nn.MultiheadAttention(6, 2, rng=0).astype(np.float32), arrays((2, 4, 6), dtype=np.float32)
+    causal = np.triu(np.ones((4, 4), bool), 1)
+    additive = np.where(causal, -np.inf, 0.0)                                           # float64
+    lowest = np.where(causal, np.finfo(float).min, 0.0)                                 # −∞ in float32
+    with tn.kernels.use(backend):
+        expected = layer(x, x, x, causal, need_weights)[0].data
+        for mask in (causal.tolist(), additive, additive.tolist(), tn.Tensor(additive), tn.Tensor(causal), lowest,
+                     additive.astype(np.float16)):
+            y, weights = layer(x, x, x, mask, need_weights)
+            assert y.dtype == np.float32 and (weights is None or weights.dtype == np.float32)
+            np.testing.assert_array_equal(y.data, expected)
+        expected = layer(x, x, x, None, need_weights)[0].data
+        for mask in (False, np.False_, 0.0, np.zeros(4)):
+            np.testing.assert_array_equal(layer(x, x, x, mask, need_weights)[0].data, expected)
+        for mask in (True, np.array(True), -np.inf, [True] * 4, lowest - np.inf, np.full((2, 1, 1, 4), np.finfo(float).min)):
+            with pytest.raises(ValueError, match=r"leaves query \((0,|0, 0, 0)\) no key"):
+                layer(x, x, x, mask, need_weights)
+        learned = tn.Tensor(np.zeros((1, 4)), requires_grad=True)
+        layer(x, x, x, learned, need_weights)[0].sum().backward()
+        assert learned.grad.dtype == np.float64
+
+
 @few
 @given(st.integers(1, 6), st.integers(1, 3), st.integers(0, 9))
 def test_tokens_have_no_order(T, heads, seed):
@@ -219,7 +244,7 @@ def test_initial_values_are_pytorch_s():
     assert np.abs(layer.in_proj_weight.data).max() <= np.sqrt(6 / 256) and not layer.in_proj_bias.data.any()
     assert layer.in_proj_weight.data.std() == pytest.approx(np.sqrt(2 / 256), rel=0.02)
     assert np.abs(layer.out_proj.weight.data).max() <= 1 / 8 and not layer.out_proj.bias.data.any()
-    embedding = nn.PatchEmbedding(28, 7, 1, 64, rng=0)
+    embedding = nn.PatchEmbedding(np.int64(28), 7, 1, 64, rng=0)
     assert embedding.positions.shape == (1, 17, 64) and embedding.positions.data.std() == pytest.approx(0.02, rel=0.1)
     assert not embedding.class_token.data.any()
     assert repr(layer) == "MultiheadAttention(64, 8)" and repr(embedding) == "PatchEmbedding((28, 28), 7, 1, 64)"
@@ -241,11 +266,19 @@ LAYER = nn.MultiheadAttention(6, 2)
     (lambda: LAYER(X, X, X, np.zeros((4, 5))), ValueError, r"mask has shape \(4, 5\); it must broadcast to \(2, 2, 4, 4\)"),
     (lambda: LAYER(X, X, X, np.zeros((2, 4, 4, 4)), False), ValueError, r"mask has shape \(2, 4, 4, 4\)"),
     (lambda: LAYER(X, X, X, np.zeros((3, 1, 1, 4, 4))), ValueError, "it must broadcast"),
+    (lambda: LAYER(X, X, X, np.zeros((2, 4, 4))), ValueError, r"mask has shape \(2, 4, 4\).*mask\[:, None\].*mask\[None\]"),
+    (lambda: LAYER(X, X, X, np.zeros((1, 4, 4)).tolist(), False), ValueError, r"mask\.reshape\(N, 2, T, S\)$"),
+    (lambda: nn.TransformerBlock(6, 2, 8)(X, np.zeros((4, 4, 4), bool)), ValueError, r"mask has shape \(4, 4, 4\)"),
     (lambda: LAYER(X, X, X, np.zeros((4, 4), int)), TypeError, "mask has dtype int64; expected bool"),
     (lambda: LAYER(X, X, X, np.ones((4, 4), bool)), ValueError, r"leaves query \(0,\) no key"),
     (lambda: LAYER(X, X, X, np.eye(4) * [0, 0, -np.inf, 0] - [[0], [0], [np.inf], [0]], False), ValueError, r"query \(2,\)"),
     (lambda: ops.attention(X, X[..., :5], X), ValueError, r"attention: the shapes must be q \(..., T, d\)"),
     (lambda: ops.attention(X, X[:, :0], X[:, :0]), ValueError, "at least 1"),
+    (lambda: ops.attention(X.astype(int), X.astype(int), X.astype(int)), TypeError, "attention: q has dtype int64, k has"),
+    (lambda: ops.attention(*[X.astype(np.float16)] * 3), TypeError, "dtype float16; expected float32"),
+    (lambda: ops.attention(X, X.astype(np.float32), X), TypeError, r"k has dtype float32, v .* with .astype\(np.float32\)"),
+    (lambda: ops.attention(X, X, X > 0), TypeError, "v has dtype bool"),
+    (lambda: ops.self_attention(X.astype(int), 1), TypeError, "self_attention: q has dtype int64"),
     (lambda: nn.PatchEmbedding(28, 5, 1, 64), ValueError, "image_size is 28, patch is 5; patches must fill the image"),
     (lambda: nn.PatchEmbedding(4, 2, 3, 8)(np.ones((5, 4, 4, 3))), ValueError, r"x.transpose\(0, 3, 1, 2\)"),
     (lambda: nn.PatchEmbedding(4, 2, 1, 8)(np.ones((5, 4, 4))), ValueError, r"expected \(N, 1, 4, 4\)$"),

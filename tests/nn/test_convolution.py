@@ -176,6 +176,7 @@ BAD = [
     (lambda: nn.Conv2d(3, 4, 0), "kernel_size is 0"),
     (lambda: nn.Conv2d(3, 4, (3, 3, 3)), r"kernel_size is \(3, 3, 3\)"),
     (lambda: nn.Conv2d(3, 4, 3, stride=0), "stride is 0"),
+    (lambda: tn.conv2d(IMAGE, np.zeros((4, 3, 3, 3)), stride=True), "conv2d: stride is True; expected an int >= 1"),
     (lambda: nn.Conv2d(3, 4, 3, padding=-1), "padding is -1"),
     (lambda: nn.Conv2d(3, 4, 3, padding="valid"), "padding is 'valid'"),
     (lambda: nn.Conv2d(3, 4, 3, stride=2, padding="same"), '"same" needs stride 1'),
@@ -192,3 +193,51 @@ BAD = [
 def test_bad_input_is_refused_by_name(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+OPS = {                                                         # name: a call with images x and weights W (3, 3, 3, 3)
+    "conv2d": lambda x, W, b=None: tn.conv2d(x, W, b, padding=1),
+    "conv_transpose2d": lambda x, W, b=None: tn.conv_transpose2d(x, W, b),
+    "max_pool2d": lambda x, *_: tn.max_pool2d(x, 2, padding=1),
+    "avg_pool2d": lambda x, *_: tn.avg_pool2d(x, 2, padding=1),
+}
+WEIGHTS = np.ones((3, 3, 3, 3))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", OPS)
+def test_an_image_without_pixels_is_refused_and_a_batch_without_images_is_not(name, backend):
+    with tn.kernels.use(backend):
+        for shape in ((1, 3, 0, 4), (1, 3, 4, 0), (0, 3, 0, 0)):
+            with pytest.raises(ValueError, match=rf"{name}: x has shape \(., 3, ., .\); .* with sides of at least 1"):
+                OPS[name](np.ones(shape), WEIGHTS)
+        x = tn.Tensor(np.ones((0, 3, 4, 4)), requires_grad=True)
+        y = OPS[name](x, WEIGHTS)
+        y.sum().backward()
+    assert y.shape == (0, *OPS[name](np.ones((1, 3, 4, 4)), WEIGHTS).shape[1:]) and x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", OPS)
+def test_dtypes(name, backend):
+    """float32, float64 and complex numbers are taken, lists too; all else is refused, with a fix."""
+    x, b = np.random.default_rng(0).standard_normal((1, 3, 4, 4)), np.ones(3)
+    f = OPS[name]
+    with tn.kernels.use(backend):
+        y = f(x, WEIGHTS, b)
+        np.testing.assert_allclose(f(x + 1e-30j, WEIGHTS, b).real, y, rtol=1e-12)
+        assert f(x.astype(np.float32), WEIGHTS.astype(np.float32), b.astype(np.float32)).dtype == np.float32
+        np.testing.assert_array_equal(f(x.tolist(), WEIGHTS.tolist(), b.tolist()), y)
+        for dtype in (int, bool, np.uint8, np.float16, ">f8"):
+            wrong = x.astype(dtype)
+            with pytest.raises(TypeError, match=rf"{name}: x has dtype {wrong.dtype}.*expected .*float64.*\.astype"):
+                f(wrong, WEIGHTS.astype(dtype), b.astype(dtype))
+        if "conv" in name:
+            for mixed in ((x, WEIGHTS.astype(np.float32)), (x, WEIGHTS.astype(int)), (x, WEIGHTS, b.astype(np.float32))):
+                with pytest.raises(TypeError, match=rf"{name}: x has dtype float64, W has dtype .*\.astype"):
+                    f(*map(tn.Tensor, mixed))
+
+
+def test_the_mean_of_integers_is_not_0():
+    with pytest.raises(TypeError, match=r"avg_pool2d: x has dtype int64; .*\.astype\(np.float64\)"):
+        tn.avg_pool2d(np.arange(16).reshape(1, 1, 4, 4), 2)

@@ -111,6 +111,11 @@ def test_flatten_shapes(n, rest):
     assert nn.Flatten()(np.ones((n, *rest))).shape == (n, int(np.prod(rest)))
 
 
+def test_flatten_refuses_a_number():
+    with pytest.raises(ValueError, match=r"Flatten: x has shape \(\); expected \(N, ...\)"):
+        nn.Flatten()(np.array(1.0))
+
+
 @few
 @given(st.sampled_from([0.0, 0.1, 0.5, 0.9]), st.sampled_from([np.float32, np.float64]))
 def test_dropout(p, dtype):

@@ -30,7 +30,7 @@ def test_layer_norm_shapes_and_moments(shape, data):
 @given(st.integers(2, 6), size, st.none() | size)
 def test_batch_norm_shapes_and_moments(n, features, length):
     x = np.random.default_rng(0).normal(3, 5, (n, features) if length is None else (n, features, length))
-    layer = nn.BatchNorm1d(features, eps=0)
+    layer = nn.BatchNorm1d(features, eps=1e-12)
     axes = (0,) if length is None else (0, 2)
     y = layer(x).data
     assert y.shape == x.shape
@@ -170,6 +170,14 @@ def test_local_response_norm_by_hand():
     (lambda: nn.LayerNorm((3, 0)), ValueError, "each at least 1"),
     (lambda: ops.layer_norm(np.ones((4, 6)), np.ones(3), np.ones(3)), ValueError, "last axes of x must be those of weight"),
     (lambda: nn.LocalResponseNorm(0), ValueError, "size is 0"),
+    (lambda: nn.LocalResponseNorm(2.5), ValueError, "LocalResponseNorm: size is 2.5; expected an int"),
+    (lambda: nn.BatchNorm1d(3, momentum=None), ValueError, "BatchNorm1d: momentum is None; expected a number from 0 to 1"),
+    (lambda: nn.BatchNorm1d(3, momentum=1.1), ValueError, "momentum is 1.1"),
+    (lambda: nn.BatchNorm2d(3, momentum=-0.1), ValueError, "BatchNorm2d: momentum is -0.1"),
+    (lambda: nn.BatchNorm2d(3, momentum=np.nan), ValueError, "momentum is nan"),
+    (lambda: nn.BatchNorm2d(3, eps=0), ValueError, "BatchNorm2d: eps is 0; expected a number above 0"),
+    (lambda: nn.BatchNorm1d(3, eps=-1e-5), ValueError, "eps is -1e-05"),
+    (lambda: nn.LayerNorm(3, eps=0.0), ValueError, "LayerNorm: eps is 0.0"),
     (lambda: nn.LocalResponseNorm(3)(np.ones(4)), ValueError, r"expected \(N, C, ...\)"),
 ])
 def test_bad_input(call, error, message):

@@ -27,10 +27,14 @@ def test_kl_is_the_integral():
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 1000))
 def test_likelihoods_are_scipys(n, side, seed):
     rng = np.random.default_rng(seed)
-    x, a, log_var = rng.integers(0, 2, (n, 1, side, side)) * 1.0, rng.normal(0, 3, (n, 1, side, side)), rng.normal(size=side)
+    shape = (n, 1, side, side)
+    x, a, log_var = rng.integers(0, 2, shape) * 1.0, rng.normal(0, 3, shape), rng.normal(size=shape)
     np.testing.assert_allclose(nn.log_bernoulli(x, a).data, stats.bernoulli.logpmf(x, 1 / (1 + np.exp(-a))).sum((1, 2, 3)))
     np.testing.assert_allclose(nn.log_gaussian(a, x, log_var).data,
                                stats.norm.logpdf(a, x, np.exp(log_var / 2)).sum((1, 2, 3)), rtol=1e-12)
+    for width in (log_var.flat[0], tn.Tensor(log_var.flat[0])):
+        np.testing.assert_allclose(nn.log_gaussian(a, x, width).data,
+                                   stats.norm.logpdf(a, x, np.exp(log_var.flat[0] / 2)).sum((1, 2, 3)), rtol=1e-12)
     np.testing.assert_allclose(nn.log_gaussian(a, x).data, stats.norm.logpdf(a, x).sum((1, 2, 3)), rtol=1e-12)
 
 
@@ -39,6 +43,14 @@ def test_bernoulli_takes_any_logit():
     value = nn.log_bernoulli([[1, 1]], a)
     assert value.item() == -800
     np.testing.assert_array_equal(tn.grad(value.sum(), [a])[0], [[0, 1]])
+
+
+@pytest.mark.parametrize("x", [[[-1.0, 1.0]], [[0.0, 255.0]], [[np.nan, 0.0]]])
+def test_bernoulli_is_for_values_between_0_and_1(x):
+    for values in (np.array(x), tn.Tensor(np.array(x), requires_grad=True)):
+        with pytest.raises(ValueError, match=r"log_bernoulli: x has values from .*expected .* \[0, 1\].* take \(x \+ 1\) / 2"):
+            nn.log_bernoulli(values, np.zeros((1, 2)))
+    assert nn.log_bernoulli([[0.0, 0.3, 1.0]], np.ones((1, 3))).item() < 0                  # grey values may stay
 
 
 def test_gradients():
@@ -172,6 +184,17 @@ def test_bad_input():
         nn.log_bernoulli(np.zeros((4, 1)), np.zeros((4, 2)))
     with pytest.raises(ValueError, match="log_gaussian: .* N at least 1"):
         nn.log_gaussian(np.zeros((0, 2)), np.zeros((0, 2)))
+    for log_var in (np.zeros((3, 1)), np.zeros(2), tn.Tensor(np.zeros((4, 3, 2)))):
+        with pytest.raises(ValueError, match=r"log_gaussian: log_var has shape \(.*\), x has \(3, 2\); expected a number"):
+            nn.log_gaussian(np.zeros((3, 2)), np.zeros((3, 2)), log_var)
+    for wrong in (lambda x, mu: tn.mean(likelihood(x, mu)), lambda x, mu: -(x - mu) ** 2, lambda x, mu: 0.0):
+        with pytest.raises(ValueError, match=r"ELBOLoss: log_likelihood returned shape \(.*\); expected \(400,\), a numb"):
+            nn.ELBOLoss(wrong)(vae(X), X)
+        with pytest.raises(ValueError, match=r"importance_bound: log_likelihood returned shape \(.*sum over an example's"):
+            nn.importance_bound(vae, X, 2, wrong)
+    for output in (vae(X)[0], vae(X)[:2], None):
+        with pytest.raises(TypeError, match="ELBOLoss: output is a .*; expected the triple that a VAE returns"):
+            nn.ELBOLoss(likelihood)(output, X)
     for k in (0, 1.5, True):
         with pytest.raises(ValueError, match="importance_bound: k is"):
             nn.importance_bound(vae, X, k)

@@ -40,6 +40,20 @@ def test_safe_forms_by_number():
     assert tn.log1p(np.array(1e-20)) == 1e-20
 
 
+@pytest.mark.parametrize("f", [tn.sigmoid, tn.softplus, tn.gelu, tn.leaky_relu, tn.softmax, tn.log_softmax, tn.logsumexp])
+def test_numbers_that_are_not_floats_are_made_floats(f):
+    """−x of an unsigned number, and of the smallest int8, wraps around."""
+    for dtype in (np.uint8, np.uint64, np.int8, int, bool):
+        x = np.array([0, 1, 100, 255, -128]).astype(dtype)
+        y = f(x)
+        assert y.dtype in (np.float32, np.float64)
+        np.testing.assert_allclose(y, f(x.astype(float)), rtol=1e-6, atol=1e-30)
+    for dtype in (np.float16, np.float32, np.float64, complex):
+        if f not in (tn.gelu, tn.leaky_relu):
+            assert f(np.ones(2, dtype)).dtype == dtype
+    assert f([2]) == f([2.0])
+
+
 def test_logsumexp_of_minus_infinity():
     assert tn.logsumexp(np.array([-np.inf, 0.0])) == 0.0
     with np.errstate(divide="ignore"):

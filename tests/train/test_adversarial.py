@@ -137,6 +137,16 @@ def test_alternation(n_critic, generator_steps, monkeypatch):
     np.testing.assert_allclose(history.generator_loss, means)
 
 
+def test_a_generator_that_would_never_learn_is_refused():
+    x = np.random.default_rng(0).normal(3, 0.5, (17, 1))
+    for batch_size, epochs in ((None, 4), (10, 2)):
+        with pytest.raises(ValueError, match=f"n_critic is 5, but epochs={epochs}, .* make 4 critic steps, so the generator"):
+            train(epochs, data=x, batch_size=batch_size, n_critic=5)
+    history = train(5, data=x, batch_size=None, n_critic=5)[2]                  # the least that is possible
+    np.testing.assert_equal(np.isnan(history.generator_loss), [True] * 4 + [False])
+    assert len(train(0, data=x, n_critic=5)[2]) == 0
+
+
 def test_each_step_moves_one_player():
     G, D = players()
     of_G, of_D = optim.GD(G.parameters(), lr=0.1), optim.GD(D.parameters(), lr=0.1)
@@ -201,6 +211,24 @@ def test_another_runs_checkpoint_is_refused(tmp_path):
     train(1, checkpoint=tmp_path / "run")
     with pytest.raises(ValueError, match="not a checkpoint of this run .*not one of RMSprop"):
         train(2, checkpoint=tmp_path / "run", optimizer=optim.RMSprop)
+
+
+@pytest.mark.parametrize("other", ["generator", "critic"])
+def test_a_state_is_taken_over_as_a_whole_or_not_at_all(other):
+    """Also where only one of the optimizers is another than in the file."""
+    G, D = players()
+    makes = {"generator": optim.Adam, "critic": optim.Adam}
+    mine, file = (adversarial.Optimizers(kinds["generator"](G.parameters(), lr=0.1), kinds["critic"](D.parameters(), lr=0.1))
+                  for kinds in (makes, makes | {other: optim.RMSprop}))
+    for optimizer in mine.of.values():
+        optimizer.step(lambda: sum((p * p).sum() for p in optimizer.flat.params))
+    before = mine.state_dict()
+    with pytest.raises(ValueError, match="the state is not one of Adam"):
+        mine.load_state_dict(file.state_dict())
+    np.testing.assert_equal(mine.state_dict(), before)
+    again = adversarial.Optimizers(optim.Adam(G.parameters(), lr=0.1), optim.Adam(D.parameters(), lr=0.1))
+    again.load_state_dict(before)
+    np.testing.assert_equal(again.state_dict(), before)
 
 
 def test_callbacks_time_is_not_training_s():
@@ -307,5 +335,13 @@ def test_bad_input():
     wide = tn.nn.Linear(1, 3)
     with pytest.raises(ValueError, match=r"of 4 examples the critic makes shape \(4, 3\); expected a number for each"):
         fit_adversarial(G, wide, np.ones((4, 1)), **good | {"critic_optimizer": optim.Adam(wide.parameters())})
-    with pytest.raises(ValueError, match=r"gradient_penalty: real has shape \(4, 1\), fake has \(3, 1\)"):
-        gradient_penalty(D, np.ones((4, 1)), np.ones((3, 1)))
+    for real, fake, told in ((np.ones((4, 1)), np.ones((3, 1)), r"real has shape \(4, 1\) .* fake has \(3, 1\) and float64"),
+                             (np.ones((4, 1), int), np.ones((4, 1)), r"dtype int64.*expected floats \(N, ...\) of one shape"),
+                             ([[1], [2]], [[1], [2]], "dtype int64"), (1.0, 2.0, r"shape \(\)"),
+                             (np.ones((0, 1)), np.ones((0, 1)), "N at least 1")):
+        with pytest.raises(ValueError, match=f"gradient_penalty: .*{told}"):
+            gradient_penalty(D, real, fake)
+    for z, size, told in ((np.zeros((0, 2)), 9, r"len\(z\) is 0"), (np.zeros((3, 2)), 1.5, "batch_size is 1.5"),
+                          (np.zeros((3, 2)), 0, "batch_size is 0; expected an int >= 1")):
+        with pytest.raises(ValueError, match=f"generate: {told}"):
+            generate(G, z, size)

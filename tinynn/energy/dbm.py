@@ -45,12 +45,14 @@ class DBM:
     b1 = property(lambda self: self.joint.b)
     b2 = property(lambda self: self.joint.a[self.n_visible:])
 
-    def pretrain(self, X, epochs: int, lr, **options) -> tuple[LearningHistory, LearningHistory]:
+    def pretrain(self, X, epochs: int, lr, k: int = 1, persistent: bool = False, batch_size: int = 64, momentum: float = 0.0,
+                 weight_decay: float = 0.0, binarise: bool = False,
+                 progress: bool = True) -> tuple[LearningHistory, LearningHistory]:
         """Start with two RBMs, one after the other, the second on the hidden probabilities of the first; their histories.
 
         In the deep machine h¹ hears from v and from h²; in an RBM from one of them only. So its input is doubled there, as
         if the other side said the same: p(h¹ | v) = σ(b + 2W₁ᵀv) in the lower, p(h¹ | h²) = σ(b' + 2W₂h²) in the upper RBM.
-        Put together, half of each remains, and so h¹ keeps ½(b + b') as its bias. options: those of RBM.fit.
+        Put together, half of each remains, and so h¹ keeps ½(b + b') as its bias. Arguments as of RBM.fit.
 
         The visible biases begin with the means of X, a = ln(p/(1 − p)) (Hinton 2010, section 8.1). From 0, hidden units learn
         to turn off the pixels that are never on, and where these are off themselves a valley of grey noise is left, which
@@ -58,7 +60,8 @@ class DBM:
         """
         X, rng = self._data("DBM.pretrain", X), self.joint.rng
         lower, upper = (RBM(*W.shape, rng=rng).astype(X.dtype) for W in (self.W1, self.W2))
-        options = {"batch_size": 64, "binarise": False, **options, "epochs": epochs, "lr": lr}
+        options = {"epochs": epochs, "lr": lr, "k": k, "persistent": persistent, "batch_size": batch_size,
+                   "momentum": momentum, "weight_decay": weight_decay, "binarise": binarise, "progress": progress}
         lower.a[:] = base_rates(lower, X)
         first = learn_doubled(lower, X, options, up=2)
         features = lower._hidden(X, factor=2)                                           # (N, V) -> (N, H₁)

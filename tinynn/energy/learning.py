@@ -10,7 +10,9 @@ The positive phase is a product. The negative phase needs samples of the machine
 - PCD (Tieleman 2008): a chain for each example of a batch that goes on from update to update, as the machine changes little.
 
 Where speed comes from: both phases lie on top of each other in one array, so that the difference of two products is one
-product with signs; arrays are reused from batch to batch; and all of it, random numbers too, is in the data's dtype.
+product with signs; arrays are reused from batch to batch; and all of it, random numbers too, is in the data's dtype. There is
+no Numba kernel here: random numbers come from the Generator, an array at once, more than half of the time is BLAS's, for
+products of matrices, and a kernel exists only where a benchmark shows that it wins.
 """
 import time
 from dataclasses import dataclass, field
@@ -60,7 +62,7 @@ def learn(rbm, X, positive, watch, *, epochs, lr, batch_size, k=1, persistent=Fa
         with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"), \
                 tqdm(total=epochs, unit="epoch", leave=False, mininterval=0.2, disable=not progress) as bar:
             for epoch in range(epochs):
-                rate, order = lr(epoch) if callable(lr) else lr, rng.permutation(len(X))
+                rate, order = rate_of(lr, epoch), rng.permutation(len(X))
                 for i in range(0, len(X), size):
                     batch.step(order[i:i + size], rate)
                 error, likelihood = watch(watched, np.random.default_rng(seed))
@@ -150,6 +152,14 @@ def draw(p, rng, noise=None, out=None):
         u = noise[:p.size].reshape(p.shape)
         rng.random(dtype=u.dtype, out=u)
     return np.less(u, p, out=np.empty_like(p) if out is None else out)
+
+
+def rate_of(lr, epoch):
+    """The learning rate of an epoch; ValueError: a schedule returned something else."""
+    rate = lr(epoch) if callable(lr) else lr
+    if not isinstance(rate, (int, float, np.number)) or not 0 <= rate < np.inf:
+        raise ValueError(f"fit: lr is a function that returned {rate!r} for epoch {epoch}; expected a finite number >= 0")
+    return rate
 
 
 def check_options(epochs, lr, batch_size, k, momentum, weight_decay):

@@ -45,6 +45,9 @@ def log_partition(model, method: str = "exact", *, chains: int = 100, temperatur
     rbm = getattr(model, "joint", model)                # a DBM is an RBM in disguise: dbm.py
     if not hasattr(rbm, "free_energy"):
         raise TypeError(f"log_partition: model is a {type(model).__name__}; expected an RBM or a DBM")
+    if not all(np.isfinite(w).all() for w in (rbm.W, rbm.a, rbm.b)):
+        raise ValueError("log_partition: the model has weights or biases that are not finite, as if learning had diverged; "
+                         "make it anew, and learn with a smaller lr")
     if method == "exact":
         return LogPartition(enumerate_states(rbm), 0.0, 1.0)
     if not isinstance(chains, (int, np.integer)) or chains < 2:
@@ -156,7 +159,7 @@ def base_rates(rbm, data):
 
 def as_betas(temperatures) -> list:
     """Rising numbers from 0 to 1."""
-    if isinstance(temperatures, (int, np.integer)) and temperatures >= 1:
+    if isinstance(temperatures, (int, np.integer)) and not isinstance(temperatures, bool) and temperatures >= 1:
         return np.linspace(0, 1, temperatures + 1).tolist()
     betas = np.asarray(temperatures, dtype=float)
     if betas.ndim != 1 or len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or not (np.diff(betas) >= 0).all():

@@ -12,7 +12,10 @@ As there is nothing within a layer, given one layer the units of the other are i
     p(hⱼ = 1 | v) = σ(b + Wᵀv)ⱼ,     p(vᵢ = 1 | h) = σ(a + Wh)ᵢ,     or     v | h normal with mean a + Wh, variance 1
 
 Drawn in turn, again and again (Gibbs sampling), v and h come to be distributed as p, wherever they started. The hidden
-units can be summed out, which leaves the free energy F:  p(v) = e^(−F(v))/Z,  F(v) = −aᵀv − Σⱼ softplus(b + Wᵀv)ⱼ.
+units can be summed out, which leaves the free energy F:
+
+    p(v) = e^(−F(v))/Z,     F(v) = −aᵀv − Σⱼ softplus(b + Wᵀv)ⱼ,     or     F(v) = ½|v − a|² − Σⱼ softplus(b + Wᵀv)ⱼ
+
 The one thing that is hard is Z: 2^min(V, H) terms. partition.py estimates it; learning.py does without it.
 
     rbm = RBM(784, 100, rng=0)
@@ -83,7 +86,8 @@ class RBM:
     def free_energy(self, v):
         """F(v) = −ln Σₕ e^(−E(v, h)), in nats: (..., V) -> (...). Takes Tensors, too, also as W, a, b.
 
-        Its gradient is the positive phase of learning: −dF/dW = v hᵀ, −dF/da = v, −dF/db = h, with h = σ(b + Wᵀv).
+        Its gradient is the positive phase of learning: −dF/dW = v hᵀ, −dF/da = v (Gaussian units: v − a),
+        −dF/db = h, with h = σ(b + Wᵀv).
         """
         return self._free_energy(v if isinstance(v, Tensor) else self._rows("RBM.free_energy", v))
 

@@ -11,8 +11,7 @@ from .registry import helper, kernel, prange
 @kernel
 def maxima(x, kh, kw, sh, sw, ph, pw):
     """(y, index). Of several largest numbers the first counts; NaN counts as the largest, as in NumPy."""
-    W, outside = x.shape[3], np.iinfo(x.dtype).min if x.dtype.kind == "i" else -np.inf
-    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=outside)
+    W, padded = x.shape[3], np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=-np.inf)
     view = np.lib.stride_tricks.sliding_window_view(padded, (kh, kw), axis=(2, 3))[:, :, ::sh, ::sw]
     Ho, Wo = view.shape[2:4]
     flat = view.reshape(*view.shape[:4], kh * kw)                               # (N, C, Ho, Wo, kh·kw)

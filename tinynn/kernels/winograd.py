@@ -12,6 +12,7 @@ In two dimensions, tile by tile of 4 × 4 inputs d and 2 × 2 outputs: Y = Aᵀ[
 Bᵀ and Aᵀ cost additions alone. Summed over the channels, ⊙ becomes, for each of the 16 places, a product of matrices:
 M = U Vᵀ, (O, C) @ (C, tiles), with V = Bᵀ d B of every tile and U = G w Gᵀ. For the gradient of the weights everything runs
 the other way: dM = A dY Aᵀ, dU = dM V, dw = Gᵀ dU G. (The gradient of the inputs is a convolution with turned weights.)
+As inputs are subtracted from each other, infinity, and finite numbers near the largest float, may come out as NaN.
 
 The references are convolution.py's; read that first. x (N, C, H, W), W (O, C, 3, 3), y (N, O, Ho, Wo), paddings ph, pw.
 V has its channels last, M and dM their tiles, so that all additions go through memory in order. Threads share out the

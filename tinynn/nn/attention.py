@@ -44,13 +44,13 @@ class MultiheadAttention(Module):
         """query: (N, T, d), key and value: (N, S, d); the same array three times is self-attention. Returns (output, weights):
 
         output (N, T, d); weights (N, T, S), the mean over heads. need_weights=False: None in their place, and half the time.
-        mask: bool, True where a query must *not* look at a key, or numbers to add to the scores; (T, S) for all, or any shape
-        that broadcasts to (N, heads, T, S): for padding, (N, 1, 1, S). Raises ValueError for other shapes, and for a mask that
-        leaves a query nothing to look at.
+        mask: bool, True where a query must *not* look at a key, or numbers to add to the scores; (T, S) for all, or four axes
+        that broadcast to (N, heads, T, S): for padding, (N, 1, 1, S). Raises ValueError for other shapes, three axes among
+        them, which might be one for each example or for each head, and for a mask that leaves a query nothing to look at.
         """
         d, = self.out_proj.bias.shape
         x = [as_input(a, self.in_proj_weight.dtype) for a in (query, key, value)]
-        self.check(x, d)
+        self.check(x, d, np.shape(mask))
         if query is key is value and not need_weights:
             z = linear(x[0], self.in_proj_weight, self.in_proj_bias)                # (N, T, d) -> (N, T, 3d)
             return self.out_proj(self_attention(z, self.heads, mask)), None
@@ -66,14 +66,18 @@ class MultiheadAttention(Module):
         N, T, d = x.shape
         return transpose(reshape(x, (N, T, self.heads, d // self.heads)), (0, 2, 1, 3))
 
-    def check(self, x, d):
-        """Raise ValueError unless the shapes of query, key and value fit."""
+    def check(self, x, d, mask):
+        """Raise ValueError unless the shapes of query, key and value fit, or for a mask of three axes."""
         shapes = [a.shape for a in x]
         fits = all(len(shape) == 3 and shape[2] == d and shape[1] > 0 and shape[0] == shapes[0][0] for shape in shapes)
         if not fits or shapes[1] != shapes[2]:
             raise ValueError(f"MultiheadAttention: query, key, value have shapes {', '.join(map(str, shapes))}; expected "
                              f"(N, T, {d}), (N, S, {d}), (N, S, {d}): examples, at least one token, numbers; x[None] makes a "
                              "batch of one")
+        if len(mask) == 3:
+            raise ValueError(f"MultiheadAttention: mask has shape {mask}, and three axes are ambiguous; for one mask per "
+                             "example pass mask[:, None], for one per head mask[None], and for PyTorch's (N · heads, T, S) "
+                             f"mask.reshape(N, {self.heads}, T, S)")
 
     def __repr__(self):
         return f"MultiheadAttention({self.out_proj.bias.size}, {self.heads})"
@@ -121,7 +125,7 @@ class PatchEmbedding(Module):
     """
 
     def __init__(self, image_size: int | tuple, patch: int, channels: int, d: int, rng=None):
-        H, W = (image_size, image_size) if isinstance(image_size, int) else image_size
+        H, W = (image_size, image_size) if isinstance(image_size, (int, np.integer)) else image_size
         if patch < 1 or min(H, W) < 1 or H % patch or W % patch:
             raise ValueError(f"PatchEmbedding: image_size is {image_size}, patch is {patch}; patches must fill the image")
         rng, dtype = default_rng(rng), default_dtype()

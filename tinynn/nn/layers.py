@@ -39,6 +39,8 @@ class Flatten(Module):
 
     def forward(self, x: Array) -> Tensor:
         x = as_input(x)
+        if x.ndim == 0:
+            raise ValueError("Flatten: x has shape (); expected (N, ...), examples first; x[None] makes a batch of one")
         return reshape(x, (x.shape[0], int(np.prod(x.shape[1:]))))      # (N, ...) -> (N, K); −1 would fail for N = 0
 
 

@@ -10,7 +10,7 @@ from typing import Iterable
 import numpy as np
 
 from ..autograd.op import op
-from ..autograd.tensor import Tensor, as_array
+from ..autograd.tensor import Tensor
 from ..ops import abs, log_softmax, mean, softmax, softplus, sum
 from .module import Array, Module, as_input
 
@@ -80,34 +80,17 @@ class CrossEntropyLoss(Module):
     """
 
     def forward(self, input: Array, target: Array) -> Tensor:
-        logits, labels = as_input(input), np.asarray(as_array(target))
-        if logits.ndim != 2:
-            raise ValueError(f"CrossEntropyLoss: the logits have shape {logits.shape}; expected (N, classes)")
-        if labels.ndim == 2 and labels.shape == logits.shape:
-            raise ValueError(f"CrossEntropyLoss: the labels have shape {labels.shape}, that of the logits: they look "
-                             "one-hot; pass class numbers, labels.argmax(axis=1)")
-        rows, classes = logits.shape
-        if labels.shape != (rows,):
-            raise ValueError(f"CrossEntropyLoss: the labels have shape {labels.shape}, the logits {logits.shape}; "
-                             f"expected labels of shape ({rows},)")
-        if labels.dtype.kind not in "iu":
-            raise TypeError(f"CrossEntropyLoss: the labels have dtype {labels.dtype}; expected ints, class numbers: "
-                            "labels.astype(int)")
-        if rows == 0:
-            raise ValueError(f"CrossEntropyLoss: the batch is empty: the logits have shape {logits.shape}")
-        if labels.min() < 0 or labels.max() >= classes:
-            i = int(np.argmax((labels < 0) | (labels >= classes)))
-            raise ValueError(f"CrossEntropyLoss: labels[{i}] is {labels[i]}; the logits have {classes} classes, so "
-                             f"labels run from 0 to {classes - 1}")
-        return cross_entropy(logits, labels)
+        return cross_entropy(as_input(input), target)
 
 
 @op(shapes="(n,k)->()")
 def cross_entropy(logits, labels):
     """L = −Σ log_softmax(logits)[n, label_n] / N; dL/dlogits = (softmax(logits) − onehot(labels)) / N.
 
-    logits: (N, C), labels: (N,) valid ints, L: (). One op instead of four, as it ends every classifier.
+    The function of CrossEntropyLoss, with its arguments and errors. One op instead of four, as it ends every classifier.
     """
+    labels = np.asarray(labels)
+    check_labels(logits, labels)
     return -np.mean(log_softmax(logits)[np.arange(len(labels)), labels])        # (N, C) -> (N,) -> ()
 
 
@@ -116,6 +99,27 @@ def _(g, logits, labels):
     onehot = np.zeros(logits.shape, logits.dtype)
     onehot[np.arange(len(labels)), labels] = 1
     return (softmax(logits) - onehot) * (g / len(labels))
+
+
+def check_labels(logits, labels):
+    """Raise unless there is a row of logits, (N, classes), for each label, (N,), and a class for it."""
+    if logits.ndim != 2:
+        raise ValueError(f"the logits have shape {logits.shape}; expected (N, classes)")
+    if labels.ndim == 2 and labels.shape == logits.shape:
+        raise ValueError(f"the labels have shape {labels.shape}, that of the logits: they look one-hot; pass class numbers, "
+                         "labels.argmax(axis=1)")
+    rows, classes = logits.shape
+    if labels.shape != (rows,):
+        raise ValueError(f"the labels have shape {labels.shape}, the logits {logits.shape}; expected labels of shape "
+                         f"({rows},)")
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"the labels have dtype {labels.dtype}; expected ints, class numbers: labels.astype(int)")
+    if rows == 0:
+        raise ValueError(f"the batch is empty: the logits have shape {logits.shape}")
+    if labels.min() < 0 or labels.max() >= classes:
+        i = int(np.argmax((labels < 0) | (labels >= classes)))
+        raise ValueError(f"labels[{i}] is {labels[i]}; the logits have {classes} classes, so labels run from 0 to "
+                         f"{classes - 1}")
 
 
 def l1_penalty(params: Iterable[Tensor]) -> Tensor:

@@ -25,9 +25,9 @@ class BatchNorm(Module):
     channel; in evaluation the running statistics. After each training batch running ← (1 − momentum) · running + momentum ·
     the batch's, with the *unbiased* variance Σ(x − μ)²/(n − 1) (PyTorch's convention). y has the shape of x.
 
-    num_features: C. eps: ε, default 1e-5. momentum: default 0.1; smaller for small batches.
+    num_features: C. eps: ε, above 0, default 1e-5. momentum: from 0 to 1, default 0.1; smaller for small batches.
     Attributes: weight, bias (C,), start at 1 and 0; buffers running_mean, running_var (C,), num_batches_tracked.
-    Raises ValueError for other shapes, and in training for a batch with fewer than 2 numbers a channel.
+    Raises ValueError for other settings and shapes, and in training for a batch with fewer than 2 numbers a channel.
     Ioffe & Szegedy 2015, Batch normalization, algorithms 1 and 2.
     """
     shapes = {}                         # number of axes: the shape in words
@@ -35,6 +35,10 @@ class BatchNorm(Module):
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
         if num_features < 1:
             raise ValueError(f"{type(self).__name__}: num_features is {num_features}; expected at least 1")
+        if momentum is None or not 0 <= momentum <= 1:
+            raise ValueError(f"{type(self).__name__}: momentum is {momentum}; expected a number from 0 to 1: how much the "
+                             "newest batch counts")
+        check_eps(self, eps)
         dtype = default_dtype()
         self.eps, self.momentum = eps, momentum
         self.weight, self.bias = Parameter(np.ones(num_features, dtype)), Parameter(np.zeros(num_features, dtype))
@@ -88,13 +92,19 @@ class BatchNorm2d(BatchNorm):
     shapes = {4: "(N, C, H, W)"}
 
 
+def check_eps(layer, eps):
+    """Raise unless eps keeps the root from 0, where all numbers are equal."""
+    if not eps > 0:
+        raise ValueError(f"{type(layer).__name__}: eps is {eps}; expected a number above 0; 1e-5 is usual")
+
+
 class LayerNorm(Module):
     """Each example, over its last axes, to mean 0 and variance 1, then y = x̂ · weight + bias.
 
     x̂ = (x − μ)/√(σ² + ε), with mean μ and (biased) variance σ² of each example on its own, so that training and
     evaluation are alike. x, y: (..., *normalized_shape).
 
-    normalized_shape: an int or a tuple, the lengths of the axes to go over. eps: ε, default 1e-5.
+    normalized_shape: an int or a tuple, the lengths of the axes to go over. eps: ε, above 0, default 1e-5.
     Attributes: weight, bias, of shape normalized_shape; start at 1 and 0. Raises ValueError for an x of another shape.
     Ba, Kiros & Hinton 2016, Layer normalization.
     """
@@ -103,6 +113,7 @@ class LayerNorm(Module):
         shape, dtype = normalized_shape, default_dtype()
         if not np.size(shape) or np.min(shape) < 1:
             raise ValueError(f"LayerNorm: normalized_shape is {shape}; expected one length or more, each at least 1")
+        check_eps(self, eps)
         self.eps = eps
         self.weight, self.bias = Parameter(np.ones(shape, dtype)), Parameter(np.zeros(shape, dtype))
 
@@ -128,8 +139,8 @@ class LocalResponseNorm(Module):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
-        if size < 1:
-            raise ValueError(f"LocalResponseNorm: size is {size}; expected at least 1 channel")
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"LocalResponseNorm: size is {size}; expected an int, at least 1 channel")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Array) -> Tensor:

@@ -44,16 +44,24 @@ def log_bernoulli(x: Array, logits: Array) -> Tensor:
     """ln p(x) = Σ [x ln σ(a) + (1 − x) ln(1 − σ(a))] = Σ [x a − softplus(a)] for logits a; (N, ...) -> (N,).
 
     x: 0 or 1. For grey values between, a common stand-in, it is no likelihood: draw them as bits before you compare nats.
+    ValueError: x lies outside [0, 1], where the sum would have no bound.
     """
     x, a = same_shape("log_bernoulli", x=x, logits=logits)
+    low, high = x.data.real.min(), x.data.real.max()
+    if not 0 <= low <= high <= 1:                                                           # NaN is not, either
+        raise ValueError(f"log_bernoulli: x has values from {low} to {high}; expected values in [0, 1]; of pictures in "
+                         "[-1, 1] take (x + 1) / 2")
     return sum(x * a - softplus(a), axis=rest(a))                                           # (N, ...) -> (N,)
 
 
 def log_gaussian(x: Array, mu: Array, log_var=0.0) -> Tensor:
-    """ln N(x; μ, σ²) = −½ Σ [ln 2π + ln σ² + (x − μ)²/σ²]; (N, ...) -> (N,). log_var: ln σ², a number or (N, ...)."""
+    """ln N(x; μ, σ²) = −½ Σ [ln 2π + ln σ² + (x − μ)²/σ²]; (N, ...) -> (N,). log_var: ln σ², a number or like x."""
     x, mu = same_shape("log_gaussian", x=x, mu=mu)
     if not isinstance(log_var, Tensor):
         log_var = np.asarray(log_var, mu.dtype)
+    if log_var.shape not in ((), x.shape):
+        raise ValueError(f"log_gaussian: log_var has shape {log_var.shape}, x has {x.shape}; expected a number, or the same "
+                         "shape; np.broadcast_to(log_var, x.shape) repeats one for each column")
     error = x - mu
     return -0.5 * sum(math.log(2 * math.pi) + log_var + error * error * exp(-log_var), axis=rest(error))
 
@@ -93,8 +101,12 @@ class ELBOLoss(Module):
 
     def terms(self, output: tuple, target: Array) -> tuple:
         """(reconstruction, KL), two numbers (); their sum is the loss."""
+        if not isinstance(output, (tuple, list)) or len(output) != 3:
+            raise TypeError(f"ELBOLoss: output is a {type(output).__name__}; expected the triple that a VAE returns: what the "
+                            "decoder made, μ, and ln σ²")
         decoded, mu, log_var = output
-        return -mean(self.log_likelihood(target, decoded)), kl_divergence(mu, log_var)      # (N,) -> (); (N, L) -> ()
+        log_p = per_example("ELBOLoss", self.log_likelihood(target, decoded), mu)
+        return -mean(log_p), kl_divergence(mu, log_var)                                     # (N,) -> (); (N, L) -> ()
 
     def forward(self, output: tuple, target: Array) -> Tensor:
         reconstruction, kl = self.terms(output, target)
@@ -117,8 +129,17 @@ def importance_bound(vae: VAE, x: Array, k: int, log_likelihood: Callable = log_
     zero = np.zeros(mu.shape, mu.dtype)
     for _ in range(k):
         z = reparameterize(mu, log_var, rng)
-        log_w.append(log_likelihood(x, vae.decoder(z)) + log_gaussian(z, zero) - log_gaussian(z, mu, log_var))
+        log_p = per_example("importance_bound", log_likelihood(x, vae.decoder(z)), mu)      # (N,)
+        log_w.append(log_p + log_gaussian(z, zero) - log_gaussian(z, mu, log_var))
     return logsumexp(stack(log_w), axis=0) - math.log(k)                                    # (k, N) -> (N,)
+
+
+def per_example(function, log_p, mu):
+    """What a log_likelihood returned, if it is a number for each example of mu (N, L)."""
+    if np.shape(log_p) != mu.shape[:1]:
+        raise ValueError(f"{function}: log_likelihood returned shape {np.shape(log_p)}; expected {mu.shape[:1]}, a number for "
+                         "each example: sum over an example's numbers, and average over nothing")
+    return log_p
 
 
 def rest(x) -> tuple:

@@ -4,7 +4,7 @@ import numpy as np
 from ..autograd.op import op
 from ..autograd.tensor import Tensor
 from ..kernels import activations as kernels
-from .elementary import TWO_OVER_ROOT_PI, erf, exp
+from .elementary import TWO_OVER_ROOT_PI, as_floats, erf, exp
 
 ROOT_HALF = float(np.sqrt(0.5))
 
@@ -15,6 +15,7 @@ def sigmoid(x):
 
     Computed from e^(−|x|), which cannot overflow: 1/(1 + e⁻ˣ) for x > 0, else eˣ/(1 + eˣ).
     """
+    x = as_floats(x, size=2)
     e = np.exp(np.minimum(x, -x))                           # where() would take ten times as long as minimum and maximum
     return np.maximum(e, x > 0) / (1 + e)                   # True counts as 1, and e is never more
 
@@ -27,6 +28,7 @@ def _(g, y):
 @op
 def softplus(x):
     """A smooth relu: y = ln(1 + eˣ) = max(x, 0) + ln(1 + e^(−|x|)), which cannot overflow; dL/dx = dL/dy · sigmoid(x)."""
+    x = as_floats(x, size=2)
     return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
 
 
@@ -51,8 +53,7 @@ def _(g, y):
 @op(analytic=False)
 def leaky_relu(x, negative_slope=0.01):
     """y = x where x > 0, else negative_slope · x; dL/dx = dL/dy · 1 or negative_slope."""
-    flat = np.ravel(x)
-    flat = flat.astype(np.result_type(flat, np.float32), copy=False)
+    flat = as_floats(np.ravel(x))
     return kernels.leaky_relu_forward(flat, flat.dtype.type(negative_slope)).reshape(np.shape(x))
 
 
@@ -70,8 +71,7 @@ def gelu(x):
 
     dL/dx = dL/dy · (Φ(x) + x · φ(x)), with the normal density φ(x) = exp(−x²/2)/√(2π).
     """
-    flat = np.ravel(x)
-    return kernels.gelu_forward(flat.astype(np.result_type(flat, np.float32), copy=False)).reshape(np.shape(x))
+    return kernels.gelu_forward(as_floats(np.ravel(x))).reshape(np.shape(x))
 
 
 @gelu.vjp

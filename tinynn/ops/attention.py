@@ -14,6 +14,7 @@ from ..autograd.backward import reference_vjp
 from ..autograd.op import op, saved
 from ..autograd.tensor import Tensor, as_array
 from ..kernels import attention as kernels
+from .convolution import check_dtypes
 from .products import matmul
 from .reductions import softmax
 from .shaping import reshape, swapaxes, transpose
@@ -36,7 +37,8 @@ def attention(q, k, v, mask=None):
 
     mask: None, or an array that broadcasts to (..., T, S): bool, True where a query must *not* look at a key (as for
     PyTorch's nn.MultiheadAttention; its scaled_dot_product_attention has it the other way round), or numbers to add to the
-    scores, −inf to forbid. Raises ValueError for shapes that don't fit, or a query that may look at no key at all.
+    scores, −inf to forbid. Raises ValueError for shapes that don't fit, or a query that may look at no key at all; TypeError
+    unless q, k and v are all float32 or all float64.
     """
     lead, T, S = q.shape[:-2], q.shape[-2], k.shape[-2]
     if k.shape[:-2] != lead or v.shape[:-1] != k.shape[:-1] or k.shape[-1] != q.shape[-1] or S == 0 or k.shape[-1] == 0:
@@ -97,6 +99,7 @@ def dscores(g, v, w):
 
 def forward(q, k, v, mask, shape):
     """The kernel of q (N, T, h, d), k, v (N, S, h, ·). mask: as in `attention`; shape: that of the scores, for the mask."""
+    check_dtypes("", q=q, k=k, v=v)
     if mask is None:
         mask = np.broadcast_to(np.zeros(1, q.dtype), (0, 0, 0, 0))
     else:
@@ -106,7 +109,7 @@ def forward(q, k, v, mask, shape):
 
 def additive(mask, shape, dtype):
     """A mask as numbers to be added to the scores, checked: True becomes −∞, False 0. shape, dtype: of the scores."""
-    values = as_array(mask)
+    values, dtype = np.asarray(as_array(mask)), np.finfo(dtype).dtype               # of complex scores, that of the real part
     if values.dtype.kind not in "bf":
         raise TypeError(f"mask has dtype {values.dtype}; expected bool, True where a query must not look at a key, or floats "
                         "to be added to the scores")
@@ -116,12 +119,17 @@ def additive(mask, shape, dtype):
         fits = False
     if not fits:
         raise ValueError(f"mask has shape {values.shape}; it must broadcast to {shape}, queries by keys in the last two axes")
-    forbidden = values if values.dtype == bool else np.isneginf(values)
-    if forbidden.size and forbidden.ndim and forbidden.all(-1).any():
-        where = tuple(int(i) for i in np.argwhere(forbidden.all(-1))[0])
+    with np.errstate(over="ignore"):                                                # what is below the lowest float32 forbids
+        if values.dtype == bool:
+            mask = np.where(values, dtype.type(-np.inf), dtype.type(0))
+        else:
+            mask = mask.astype(dtype) if isinstance(mask, Tensor) else values.astype(dtype, copy=False)
+    forbidden = np.broadcast_to(as_array(mask) == -np.inf, np.broadcast_shapes(values.shape, shape[-2:])).all(-1)
+    if forbidden.any():
+        where = tuple(int(i) for i in np.argwhere(forbidden)[0])
         raise ValueError(f"the mask leaves query {where} no key to look at, and the softmax of nothing is undefined; let it "
                          "see at least one (itself, say)")
-    return mask if values.dtype.kind == "f" else np.where(values, dtype.type(-np.inf), dtype.type(0))
+    return mask
 
 
 def by_head(x):

@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 
 from ..autograd.op import op
+from ..autograd.tensor import Tensor
 from ..kernels import convolution as kernels, winograd, winograd_strided
 from ..kernels.products import dot
 from .products import matmul
@@ -27,10 +28,11 @@ def conv2d(x, W, b=None, stride=1, padding=0):
 
     x: (N, C, H, W). W: (O, C, kh, kw). b: (O,) or None. stride, padding: ints or pairs (down, across); `padding` zeros are
     put around each image. y: (N, O, Ho, Wo), Ho = ⌊(H + 2·padding − kh)/stride⌋ + 1, Wo alike.
-    ValueError: other shapes, a window larger than the padded image.
+    Winograd's ways (float32; see WINOGRAD) may turn infinity, and finite numbers near the largest float, into NaN.
+    ValueError: other shapes, a window larger than the padded image. TypeError: not all float32, nor all float64.
     """
     (sh, sw), (ph, pw) = pair("conv2d", "stride", stride, 1), pair("conv2d", "padding", padding, 0)
-    check_image("conv2d", x)
+    x, W, b = checked("conv2d", x, W, b)
     if np.ndim(W) != 4 or W.shape[1] != x.shape[1]:
         raise ValueError(f"conv2d: x has shape {x.shape}, W has shape {np.shape(W)}; expected (N, C, H, W) and (O, C, kh, kw) "
                          f"with the same number of channels C" + hint_of_layout(x, W.shape[1] if np.ndim(W) == 4 else None))
@@ -51,7 +53,7 @@ def conv_transpose2d(x, W, b=None, stride=1, padding=0, output_padding=0):
     """
     (sh, sw), (ph, pw), (oh, ow) = (pair("conv_transpose2d", *of) for of in (
         ("stride", stride, 1), ("padding", padding, 0), ("output_padding", output_padding, 0)))
-    check_image("conv_transpose2d", x)
+    x, W, b = checked("conv_transpose2d", x, W, b)
     if np.ndim(W) != 4 or W.shape[0] != x.shape[1]:
         raise ValueError(f"conv_transpose2d: x has shape {x.shape}, W has shape {np.shape(W)}; expected (N, C, H, W) and "
                          "(C, O, kh, kw) with the same number of channels C"
@@ -148,20 +150,36 @@ def winograd_for(a, b, shape, sh, sw, ph, pw):
 
 # --- arguments ---------------------------------------------------------------------------------------------------------
 
+FLOATS = {np.dtype(np.float32)}, {np.dtype(np.float64)}         # the sets of dtypes that a call may have
+
+
 def pair(name, argument, value, least) -> tuple:
     """(down, across) from an int or a pair of ints, each at least `least`."""
     both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(both) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in both):
+    if len(both) != 2 or not all(isinstance(n, (int, np.integer)) and type(n) is not bool and n >= least for n in both):
         raise ValueError(f"{name}: {argument} is {value!r}; expected an int >= {least}, or a pair of them (down, across)")
     return both
 
 
-def check_image(name, x):
-    """Raise unless x has the four axes of a batch of images."""
-    if np.ndim(x) != 4:
-        raise ValueError(f"{name}: x has shape {np.shape(x)}; expected (N, C, H, W): images, channels, height, width"
-                         + ("; x[None] makes a batch of one" if np.ndim(x) == 3 else "")
-                         + ("; for one channel, x[:, None]" if np.ndim(x) == 3 else ""))
+def checked(name, *arrays) -> list:
+    """x, or x, W and b, as arrays or Tensors, if x is a batch of images with a pixel at least, and the dtypes are right."""
+    arrays = [a if a is None or isinstance(a, Tensor) else np.asarray(a) for a in arrays]
+    x = arrays[0]
+    if x.ndim != 4 or 0 in x.shape[2:]:
+        raise ValueError(f"{name}: x has shape {x.shape}; expected (N, C, H, W): images, channels, height, width, with sides "
+                         "of at least 1" + "; x[None] makes a batch of one; for one channel, x[:, None]" * (x.ndim == 3))
+    check_dtypes(f"{name}: ", **{letter: a for letter, a in zip("xWb", arrays) if a is not None})
+    return arrays
+
+
+def check_dtypes(lead, **arrays):
+    """Raise, with `lead` in front, unless all arrays are float32, or all float64: a kernel is compiled for one dtype. Complex
+    numbers may meet others: a gradient check by complex steps makes one argument complex."""
+    dtypes = {a.dtype for a in arrays.values()}
+    if dtypes not in FLOATS and not any(dtype.kind == "c" for dtype in dtypes):
+        raise TypeError(lead + ", ".join(f"{name} has dtype {a.dtype}" for name, a in arrays.items())
+                        + "; expected float32" + " for all" * (len(arrays) > 1) + ", or float64: convert with "
+                        ".astype(np.float32) or .astype(np.float64)")
 
 
 def hint_of_layout(x, channels) -> str:

@@ -2,29 +2,30 @@
 
 x: (N, C, H, W) -> (N, C, Ho, Wo), Ho = ⌊(H + 2·padding − kernel_size)/stride⌋ + 1, Wo alike. kernel_size, stride, padding:
 ints or pairs (down, across); stride: default (None) the kernel_size, so that windows touch; padding: at most half of it.
+H, W: at least 1. Raises ValueError for other shapes and sizes, TypeError for an x that is not float32 or float64.
 """
 import numpy as np
 
 from ..autograd.op import op, saved
 from ..kernels import pooling as kernels
-from .convolution import check_image, dense, pair
+from .convolution import checked, dense, pair
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     """The largest number of each window; padding never counts. Its gradient goes to where it was, to the first of equals."""
-    return largest(x, *sizes("max_pool2d", x, kernel_size, stride, padding))
+    return largest(*arguments("max_pool2d", x, kernel_size, stride, padding))
 
 
 def avg_pool2d(x, kernel_size, stride=None, padding=0):
     """The mean of each window, where padding counts as zeros, as PyTorch's does."""
-    return averages(x, *sizes("avg_pool2d", x, kernel_size, stride, padding))
+    return averages(*arguments("avg_pool2d", x, kernel_size, stride, padding))
 
 
-def sizes(name, x, kernel_size, stride, padding) -> tuple:
-    """(kh, kw, sh, sw, ph, pw), checked."""
+def arguments(name, x, kernel_size, stride, padding) -> tuple:
+    """(x, kh, kw, sh, sw, ph, pw), checked."""
     k, p = pair(name, "kernel_size", kernel_size, 1), pair(name, "padding", padding, 0)
     s = k if stride is None else pair(name, "stride", stride, 1)
-    check_image(name, x)
+    x, = checked(name, x)
     for size, kernel, pad in zip(x.shape[2:], k, p):
         if 2 * pad > kernel:
             raise ValueError(f"{name}: padding is {padding}, kernel_size {kernel_size}; expected at most half of it, or some "
@@ -32,7 +33,7 @@ def sizes(name, x, kernel_size, stride, padding) -> tuple:
         if kernel > size + 2 * pad:
             raise ValueError(f"{name}: a window of kernel_size {kernel_size} is larger than the image, {x.shape[2]} × "
                              f"{x.shape[3]}, with its padding of {padding}; use a smaller window")
-    return *k, *s, *p
+    return x, *k, *s, *p
 
 
 # --- maxima ------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 from ..autograd.op import op, saved
 from ..autograd.primitives import broadcast_to
 from .arithmetic import where
-from .elementary import exp
+from .elementary import as_floats, exp
 from .shaping import reshape
 
 
@@ -77,6 +77,7 @@ def _(g, y, x, axis):
 @op(shapes="(m,n)->(m)")
 def logsumexp(x, axis=None, keepdims=False):
     """y = ln Σ eˣ along axes; dL/dx = dL/dy · e^(x − y). The largest x is taken out first, so nothing overflows."""
+    x = as_floats(x, size=2)
     largest = np.max(x.real, axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0).astype(x.real.dtype)
     y = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
@@ -91,6 +92,7 @@ def _(g, y, x, axis):
 @op(shapes="(m,n)->(m,n)")
 def softmax(x, axis=-1):
     """y = eˣ / Σ eˣ along an axis: positive, and sums to 1; dL/dx = y · (dL/dy − Σ dL/dy · y)."""
+    x = as_floats(x, size=2)
     e = np.exp(x - np.max(x.real, axis=axis, keepdims=True))
     return e / np.sum(e, axis=axis, keepdims=True)
 
@@ -103,6 +105,7 @@ def _(g, y, axis):
 @op(shapes="(m,n)->(m,n)")
 def log_softmax(x, axis=-1):
     """y = x − ln Σ eˣ along an axis; dL/dx = dL/dy − eʸ · Σ dL/dy. Finite where ln(softmax(x)) would be −∞."""
+    x = as_floats(x, size=2)
     shifted = x - np.max(x.real, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 

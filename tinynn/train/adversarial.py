@@ -84,10 +84,10 @@ def gradient_penalty(critic: Callable, real: Array, fake: Array, rng=None, one_s
     real, fake: (N, ...), constants here. critic: maps (N, ...) to N numbers, each of its own row only: batch norm in it
     would couple them, so leave it out. Source: Gulrajani et al. 2017, Improved training of Wasserstein GANs, algorithm 1.
     """
-    real, fake = as_array(real), as_array(fake)
-    if real.shape != fake.shape or not len(real):
-        raise ValueError(f"gradient_penalty: real has shape {real.shape}, fake has {fake.shape}; expected equal shapes "
-                         "(N, ...), N at least 1")
+    real, fake = np.asarray(as_array(real)), np.asarray(as_array(fake))
+    if real.shape != fake.shape or not fake.ndim or not fake.size or not real.dtype.kind == fake.dtype.kind == "f":
+        raise ValueError(f"gradient_penalty: real has shape {real.shape} and dtype {real.dtype}, fake has {fake.shape} and "
+                         f"{fake.dtype}; expected floats (N, ...) of one shape, N at least 1")
     rest = tuple(range(1, fake.ndim))
     e = default_rng(rng).random((len(fake), *(1 for _ in rest)), dtype=fake.dtype)          # (N, 1, ...)
     x = Tensor(e * real.astype(fake.dtype, copy=False) + (1 - e) * fake, requires_grad=True)
@@ -147,6 +147,7 @@ def frozen(model):
 
 def generate(generator: Module, z: np.ndarray, batch_size: int = 1000) -> np.ndarray:
     """What the generator makes of latents z (N, ...), N ≥ 1: in evaluation mode, without a graph, batch_size at once."""
+    check_counts("generate", {"len(z)": (len(z), 1), "batch_size": (batch_size, 1)})
     modes = {module: module.training for module in generator.modules()}
     generator.eval()
     try:
@@ -185,6 +186,10 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
         raise TypeError(f"fit_adversarial: game is {game!r}; expected a Game: GAN, SATURATING_GAN or WGAN")
     check(x, (generator, generator_optimizer), (critic, critic_optimizer), shape, clip, penalty, epochs=(epochs, 0),
           n_critic=(n_critic, 1), samples=(samples, 1), batch_size=(1 if batch_size is None else batch_size, 1))
+    total = epochs * math.ceil(len(x) / (batch_size or len(x)))                             # critic steps
+    if 0 < total < n_critic:
+        raise ValueError(f"fit_adversarial: n_critic is {n_critic}, but epochs={epochs}, batch_size={batch_size} make {total} "
+                         "critic steps, so the generator would make none; take more epochs, smaller batches or n_critic")
     rng, dtype = default_rng(rng), generator_optimizer.flat.w.dtype
 
     def draw(n):
@@ -251,6 +256,14 @@ class Optimizers:
                 for name, value in optimizer.state_dict().items()}
 
     def load_state_dict(self, state: dict):
+        before = self.state_dict()
+        try:
+            self.load(state)
+        except ValueError:
+            self.load(before)                                       # all or nothing
+            raise
+
+    def load(self, state):
         for player, optimizer in self.of.items():
             prefix = f"{player}."
             optimizer.load_state_dict({name.removeprefix(prefix): value for name, value in state.items()
@@ -265,14 +278,18 @@ def numbers(name, logits) -> Tensor:
     return logits
 
 
+def check_counts(function, counts):
+    """Raise ValueError for what is no int, or too small; counts: name -> (value, least)."""
+    for name, (value, least) in counts.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{function}: {name} is {value!r}; expected an int >= {least}")
+
+
 def check(x, generating, judging, shape, clip, penalty, **counts):
     """Raise for arguments of fit_adversarial that don't fit together; counts: name = (value, least)."""
     if x.ndim == 0 or len(x) == 0 or x.dtype.kind != "f":
         raise ValueError(f"fit_adversarial: x has shape {x.shape} and dtype {x.dtype}; expected floats (M, ...), M at least 1")
-    counts |= {f"latent[{i}]": (n, 1) for i, n in enumerate(shape)}
-    for name, (value, least) in counts.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"fit_adversarial: {name} is {value!r}; expected an int >= {least}")
+    check_counts("fit_adversarial", counts | {f"latent[{i}]": (n, 1) for i, n in enumerate(shape)})
     for name, value in (("clip", clip), ("penalty", penalty)):
         if value is not None:
             check_positive(f"fit_adversarial: {name}", value)

@@ -44,8 +44,9 @@ class History:
 class AdversarialHistory:
     """What `fit_adversarial` tells of its two players.
 
-    critic_loss, generator_loss: the mean over each epoch's steps, as seen before each step; accuracy: of the critic's
-    decisions, how many were right (an output > 0 says "real"): of use for GANs; a Wasserstein critic's 0 has no meaning.
+    critic_loss, generator_loss: the mean over each epoch's steps, as seen before each step; NaN for the generator where it
+    made none, as n_critic is more than an epoch's batches. accuracy: of the critic's decisions, how many were right (an
+    output > 0 says "real"): of use for GANs; a Wasserstein critic's 0 has no meaning.
     steps: the same three, by name, with one entry a step. seconds, stop_reason: as in History.
     latents: (n, *latent), which never change; samples: (epochs, n, ...), what the generator made of them after each epoch,
     or None before the first. info: for what callbacks want to keep, by name; numbers and texts, as a checkpoint has them.

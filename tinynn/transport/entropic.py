@@ -9,7 +9,7 @@ from ..autograd.op import op, saved
 from ..autograd.tensor import Tensor, as_array
 from ..kernels import transport as kernels
 from ..ops import log, logsumexp, sum
-from .plan import problem, squared_distances
+from .plan import floats, problem, squared_distances
 
 TOLERANCE, ITERATIONS = 1e-6, 10_000        # of Sinkhorn's iterations
 
@@ -36,20 +36,26 @@ def sinkhorn(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERAT
     tol: it ends when Σᵢ |Σⱼ Pᵢⱼ − aᵢ| and Σⱼ |Σᵢ Pᵢⱼ − bⱼ| are at most this; default 1e-6.
     max_iter: the most iterations, default 10,000; a RuntimeWarning says so if they were not enough. ValueError: bad input.
     """
-    a, b, C = problem("sinkhorn", a, b, C)
-    return solve(a, b, C, eps, tol, max_iter).plan.astype(C.dtype, copy=False)
+    return solve(a, b, C, eps, tol, max_iter).plan.astype(floats(C).dtype, copy=False)
 
 
 def solve(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERATIONS) -> Solution:
-    """All that `sinkhorn` finds out, of weights (float64) and costs that are arrays; arguments and warnings as there."""
-    if not 0 < eps < np.inf or not 0 < tol < np.inf or max_iter != int(max_iter) or max_iter < 1:
-        raise ValueError(f"sinkhorn: eps is {eps!r}, tol {tol!r}, max_iter {max_iter!r}; expected eps > 0 (0.01 of the "
-                         "largest cost, say), tol > 0, and a whole number from 1 up")
+    """All that `sinkhorn` finds out, in float64; arguments, warnings and errors as there."""
+    check_settings("sinkhorn", eps, tol, max_iter)
+    a, b, C = problem("sinkhorn", a, b, C)
     C = np.ascontiguousarray(C, np.float64)
     found = Solution(*kernels.sinkhorn(a, b, C, float(eps), float(tol), int(max_iter)))
     if not found.error <= tol:
         warn(found.iterations, found.error, tol, eps)
     return found
+
+
+def check_settings(name, eps, tol, max_iter):
+    """Raise ValueError for settings of the iterations that make no sense."""
+    whole = isinstance(max_iter, (int, np.integer)) and not isinstance(max_iter, bool)
+    if not 0 < eps < np.inf or not 0 < tol < np.inf or not whole or max_iter < 1:
+        raise ValueError(f"{name}: eps is {eps!r}, tol {tol!r}, max_iter {max_iter!r}; expected eps > 0 (0.01 of the largest "
+                         "cost, say), tol > 0, and an int >= 1")
 
 
 def warn(iterations, error, tol, eps):
@@ -66,20 +72,22 @@ def sinkhorn_cost(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = I
     a constant in f is no matter: let them come from a softmax. Second derivatives go through all iterations, and
     need positive weights.
     """
+    check_settings("sinkhorn_cost", eps, tol, max_iter)
     return entropic(*as_given("sinkhorn_cost", a, b, C), eps, tol, max_iter)
 
 
 def as_given(name, a, b, C):
-    """Weights and costs, checked: Tensors as they are, others as arrays of the dtype of C."""
+    """Weights and costs, checked: Tensors of floats as they are, all others in the dtype of C."""
     checked = problem(name, as_array(a), as_array(b), as_array(C))
-    return (v if isinstance(v, Tensor) else w.astype(checked[2].dtype) for v, w in zip((a, b, C), checked))
+    dtype = checked[2].dtype
+    return (floats(v, dtype) if isinstance(v, Tensor) else w.astype(dtype) for v, w in zip((a, b, C), checked))
 
 
 @op(shapes="(n),(m),(n,m)->()", domain=("positive", "positive", "real"), analytic=False)
 def entropic(a, b, C, eps, tol, max_iter):
     """`sinkhorn_cost` of checked arguments: y = <f, a> + <g, b>; dL/dC = dL/dy · P, dL/da = dL/dy · f, dL/db = dL/dy · g."""
     a, b = a / a.sum(), b / b.sum()                             # as exactly as float64 can; float32 may have rounded
-    found = solve(a.astype(np.float64), b.astype(np.float64), C, eps, tol, max_iter)
+    found = solve(a, b, C, eps, tol, max_iter)
     y = found.f @ a + found.g @ b
     return saved(np.asarray(y, np.result_type(a, b, C)), found)
 
@@ -109,6 +117,7 @@ def sinkhorn_divergence(x, y, eps: float, a=None, b=None, tol: float = TOLERANCE
 
     x (n, d), y (m, d): points; a (n,), b (m,): their weights; the others as of `sinkhorn`. ValueError: bad input.
     """
+    check_settings("sinkhorn_divergence", eps, tol, max_iter)
     a, b, C = as_given("sinkhorn_divergence", a, b, squared_distances(x, y))
     to_itself = [to_self(w, squared_distances(v, v), eps, tol, max_iter) for w, v in ((a, x), (b, y))]
     return entropic(a, b, C, eps, tol, max_iter) - (to_itself[0] + to_itself[1]) / 2

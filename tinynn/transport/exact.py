@@ -19,11 +19,12 @@ def wasserstein_1d(x, y, p: int = 1, a=None, b=None):
     if p not in (1, 2):
         raise ValueError(f"wasserstein_1d: p is {p!r}; expected 1 or 2")
     for name, values in (("x", x), ("y", y)):
-        shape = as_finite_floats(f"wasserstein_1d: {name}", np.real(as_array(values))).shape
+        real = np.real(values.data) if isinstance(values, Tensor) else values      # complex Tensors: a gradient check
+        shape = as_finite_floats(f"wasserstein_1d: {name}", real).shape
         if len(shape) != 1 or not shape[0]:
             raise ValueError(f"wasserstein_1d: {name} has shape {shape}; expected (n,), with at least one number; points of "
                              "more dimensions go to emd or sinkhorn_divergence")
-    x, y = (values if isinstance(values, Tensor) else floats(values) for values in (x, y))
+    x, y = floats(x), floats(y)
     a, b = weights("wasserstein_1d: a", a, len(x)), weights("wasserstein_1d: b", b, len(y))
     i, j, mass = in_order(np.real(as_array(x)), np.real(as_array(y)), a, b)
     apart, mass = x[i] - y[j], mass.astype(np.real(as_array(x)).dtype)              # (pieces,), at most n + m − 1

@@ -7,10 +7,16 @@ from ..scaling import as_finite_floats
 
 
 def squared_distances(x, y):
-    """C (n, m), Cᵢⱼ = |xᵢ − yⱼ|², of points x (n, d) and y (m, d); a Tensor if one of them is."""
-    x, y = (v if isinstance(v, Tensor) else floats(v) for v in (x, y))
+    """C (n, m), Cᵢⱼ = |xᵢ − yⱼ|², of points x (n, d) and y (m, d); a Tensor if one of them is.
+
+    All points are moved by the mean of x first, a constant: that changes no distance, and where they are far from 0 it saves
+    digits. What should be 0 may still come out a rounding below: take np.maximum(C, 0) before a root.
+    """
+    x, y = floats(x), floats(y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(f"squared_distances: x has shape {x.shape}, y has {y.shape}; expected (n, d) and (m, d)")
+    centre = as_array(x).sum(axis=0) / max(len(x), 1)                               # (d,); no points are no mistake
+    x, y = x - centre, y - centre
     return sum(x * x, axis=1)[:, None] + sum(y * y, axis=1) - 2 * (x @ y.swapaxes(0, 1))    # (n, d) @ (d, m) -> (n, m)
 
 
@@ -29,10 +35,10 @@ def barycentric_map(P, y):
     return (P @ y / sums).astype(y.dtype if y.dtype.kind == "f" else np.float64)    # (n, m) @ (m, d) -> (n, d)
 
 
-def floats(x):
-    """x as an array of floats."""
-    x = np.asarray(x)
-    return x if x.dtype.kind == "f" else x.astype(np.float64)
+def floats(x, dtype=np.float64):
+    """x, an array or a Tensor, of floats (complex: a gradient check); ints in that dtype, as they have no gradient to lose."""
+    x = x if isinstance(x, Tensor) else np.asarray(x)
+    return x if x.dtype.kind in "fc" else x.astype(dtype)
 
 
 def weights(name, a, n):
