@@ -169,8 +169,8 @@ def add_pitfalls(card, table, best, kinds, floor, restored, validation, config):
                   for b in (config.batches[0], batch))
     card.pitfalls += [
         "An error without its reduction says nothing. The report's validation errors are means over pixels, .0017 for a code "
-        f"of 128; its test error, {REPORT_TEST}, is about an eighth of that. A loop that adds up the mean losses of batches, but "
-        f"divides by the number of images, gets MSE ÷ batch size. Ours, code {code}, batch {batch}: {test:.5f} a pixel, "
+        f"of 128; its test error, {REPORT_TEST}, is about an eighth of that. A loop that adds up the mean losses of batches, "
+        f"but divides by the number of images, gets MSE ÷ batch size. Ours, code {code}, batch {batch}: {test:.5f} a pixel, "
         f"{test * PIXELS:.2f} an image, {test / batch:.2g} that way. If the report did so, its test error was "
         f"{64 * REPORT_TEST:.4f} with batches of 64, which is its network with a code of 32, or {8 * REPORT_TEST:.4f} with "
         "batches of 8, near its best. It does not say.",

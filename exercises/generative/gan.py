@@ -8,12 +8,15 @@ knowing of the samples no loss tells, so a classifier reads them (_judge.py): wh
 
 The report names no layers: ours are 20–256–512–784 with batch norm and 784–512–256–1 with dropout, with which samples had a
 higher recall, beside 5,000 training digits, than with networks half as large. Adam has Radford's β₁ = 0.5. Beside it, what
-happens with Adam's own 0.9; and with a discriminator that is too strong, by three steps for each of the generator's: with the
-loss of the theory, which is flat where D is sure ("saturating"), and with the one that everybody uses. All are compared after
-as many steps of the generator.
+happens with Adam's own 0.9, and with a strong discriminator. Three steps for each of the generator's do not make it too
+strong; a head start does, of some epochs in which D alone learns, until it is sure of every sample. Then the loss of the
+theory is flat ("saturating"), and the one that everybody uses is not. What that matters depends on the generator's optimizer:
+Goodfellow's was momentum, where a small gradient makes a small step; Adam divides by the gradient's size. All are compared
+after as many steps of the generator.
 
-Change first: in `build`, leave out the batch norm, or the dropout: who wins then, and after how many epochs? The test that
-guards the games: tests/exercises/test_gan_exercise.py::test_every_variant_is_played_as_it_is_named
+Change first: add to VARIANTS one of your own, as a head start of 1 epoch with momentum and the saturating loss: how sure must
+D be, before G learns nothing more? The test that guards it:
+tests/exercises/test_gan_exercise.py::test_every_variant_is_played_as_it_is_named
 """
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,20 +26,24 @@ import numpy as np
 from exercises.card import Card, Config
 from exercises.features._images import in_rows, show
 from exercises.generative import _judge as judge
-from tinynn import nn, optim
+from tinynn import grad, nn, optim
 from tinynn.data import mnist
-from tinynn.train import GAN, SATURATING_GAN, fit_adversarial, generate, sweep
+from tinynn.train import GAN, SATURATING_GAN, batches, fit_adversarial, generate, sweep
+from tinynn.train.adversarial import critic_step
 from tinynn.viz.style import COLOURS
 
 LATENT, LN2 = 20, float(np.log(2))
 BETAS = 0.5, 0.999                                                              # of Adam; Radford et al. 2016
 REPORT = {1: (.829, .698), 2: (.956, .686), 10: (1.36, .571), 20: (1.99, .429), 30: (2.22, .396), 50: (2.86, .300),
           70: (3.08, .253)}                                                     # after so many epochs: losses of G and of D
-REPORT_S, STRONG, SATURATING = "20 numbers of noise", "strong discriminator", "strong, saturating loss"
-OWN = "Adam's own β₁, 0.9"
-VARIANTS = {REPORT_S: {}, "10 numbers of noise": {"latent": 10}, OWN: {"betas": (0.9, 0.999)}, STRONG: {"n_critic": 3},
-            SATURATING: {"n_critic": 3, "game": SATURATING_GAN}}
-COLOUR = dict(zip(VARIANTS, COLOURS))
+REPORT_S, OWN, STEPS = "20 numbers of noise", "Adam's own β₁, 0.9", "three steps of D for each"
+HEAD, HEAD_FLAT = "head start", "head start, saturating"
+SLOW, SLOW_FLAT = "head start, momentum", "head start, momentum, saturating"
+VARIANTS = {REPORT_S: {}, OWN: {"betas": (0.9, 0.999)}, STEPS: {"n_critic": 3}, HEAD: {"head_start": 3},
+            HEAD_FLAT: {"head_start": 3, "game": SATURATING_GAN}, SLOW: {"head_start": 3, "momentum": 0.01},
+            SLOW_FLAT: {"head_start": 3, "momentum": 0.01, "game": SATURATING_GAN}, "10 numbers of noise": {"latent": 10}}
+STRONG = REPORT_S, STEPS, HEAD, HEAD_FLAT, SLOW, SLOW_FLAT
+COLOUR = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(VARIANTS)}
 
 
 @dataclass(frozen=True)
@@ -88,17 +95,35 @@ def to_length(values, n) -> np.ndarray:
     return np.concatenate([values, np.full((n - len(values), *values.shape[1:]), np.nan, values.dtype)])
 
 
+def size(gradients) -> float:
+    """√Σ g² over all numbers in the arrays."""
+    return float(np.sqrt(sum((g ** 2).sum() for g in gradients)))
+
+
 def learn(setting: dict, rng: np.random.Generator) -> dict:
     """Train one pair, for so many epochs' steps of the generator; its losses, what it makes of the same noise after each of
-    these epochs, and many samples: `early`, after the epochs of `compared`, and at the end."""
-    how = {"latent": LATENT, "n_critic": 1, "game": GAN, "betas": BETAS} | VARIANTS[setting["variant"]]
-    every, early = how["n_critic"], []
+    these epochs, and many samples: `early`, after the epochs of `compared`, and at the end; `slope`, |dL_G/dw| at the start.
+
+    Of a variant: head_start, epochs of D alone; momentum, the rate of a generator that learns by that; the others as of
+    fit_adversarial and Adam.
+    """
+    how = {"latent": LATENT, "n_critic": 1, "game": GAN, "betas": BETAS, "head_start": 0, "momentum": None}
+    how |= VARIANTS[setting["variant"]]
+    betas, head_start, momentum = how.pop("betas"), how.pop("head_start"), how.pop("momentum")
+    x, every, early = centred(setting["x"]), how["n_critic"], []
     epochs = every * setting["epochs"]                                                      # of the discriminator
     generator, discriminator = build(how["latent"], rng=rng)
-    betas = how.pop("betas")
-    adam = {player: optim.Adam(model.parameters(), lr=setting["rate"], betas=betas)
-            for player, model in (("generator_optimizer", generator), ("critic_optimizer", discriminator))}
+    judging = optim.Adam(discriminator.parameters(), lr=setting["rate"], betas=betas)
+    making = optim.Momentum(generator.parameters(), lr=momentum) if momentum else \
+        optim.Adam(generator.parameters(), lr=setting["rate"], betas=betas)
     z = rng.standard_normal((setting["made"], how["latent"]), np.float32)
+
+    def fakes(n):
+        return generator(rng.standard_normal((n, how["latent"]), np.float32))               # (n, latent) -> (n, 784)
+    for _ in range(head_start):
+        for real, _ in batches(x, x, setting["batch"], rng):
+            critic_step(discriminator, judging, GAN, real, fakes(len(real)))
+    slope = size(grad(how["game"].generator(discriminator(fakes(setting["batch"]))), generator.parameters()))
 
     checkpoint = setting.get("checkpoint")
     kept = checkpoint and Path(f"{checkpoint}-early.npy")                                   # for a run that goes on later
@@ -108,8 +133,9 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
             early.append(grey(generate(generator, z)))
             if kept:
                 np.save(kept, early[0])
-    history = fit_adversarial(generator, discriminator, centred(setting["x"]), **how, **adam, epochs=epochs, callbacks=[look],
-                              batch_size=setting["batch"], samples=30, rng=rng, progress=False, checkpoint=checkpoint)
+    history = fit_adversarial(generator, discriminator, x, **how, generator_optimizer=making, critic_optimizer=judging,
+                              epochs=epochs, callbacks=[look], batch_size=setting["batch"], samples=30, rng=rng,
+                              progress=False, checkpoint=checkpoint)
     if kept and kept.exists():
         early = [np.load(kept)]
     ends = rng.standard_normal((2, 6, 1, how["latent"]), np.float32)
@@ -119,7 +145,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
         history.generator_loss, history.critic_loss, history.accuracy, grey(history.samples)))
     made = grey(generate(generator, z))
     return {"G": G, "D": D, "right": right, "through": through, "seconds": history.seconds[-1], "made": made,
-            "early": (early or [made])[0], "between": grey(generate(generator, between.reshape(60, -1)))}
+            "early": (early or [made])[0], "between": grey(generate(generator, between.reshape(60, -1))), "slope": slope}
 
 
 def run(config: GanConfig) -> Card:
@@ -144,7 +170,7 @@ def run(config: GanConfig) -> Card:
         if what != "shares":
             card.add_row(f"{what}, real digits beside other real ones", value)
     card.add_row("digits that the judge reads right, of the test set", 100 * accuracy, unit="%", better="higher")
-    add_pitfalls(card, found, verdicts, compared)
+    add_pitfalls(card, found, verdicts, end, compared)
     draw_losses(card, found[REPORT_S], config)
     draw_samples(card, found[REPORT_S][0]["through"], config)
     draw_between(card, found[REPORT_S][0]["between"])
@@ -169,29 +195,37 @@ def add_rows(card, found, verdicts, end, between, compared, config):
             card.add_row(f"{what}, {name}, {epochs} epochs", [of[what] for of in of_name], better=better)
         card.add_row(f"samples that the judge is sure of, {name}, {epochs} epochs",
                      [100 * of["shares"].sum() for of in of_name], unit="%", better="higher")
+    for name in STRONG:
+        card.add_row(f"size of the generator's gradient before its first step, {name}", [run["slope"] for run in found[name]])
+        card.add_row(f"digits that the discriminator is right about, {name}, {compared} epochs",
+                     [100 * run["right"][compared - 1] for run in found[name]], unit="%")
     card.add_row("training time", [run["seconds"] for run in found[REPORT_S]], unit="s")
 
 
-def add_pitfalls(card, found, verdicts, compared):
-    end = {player: np.median([run[player][-1] for run in found[REPORT_S]]) for player in ("G", "D", "right")}
-    first = {player: np.median([run[player][0] for run in found[REPORT_S]]) for player in "GD"}
-    strong, saturating = ({what: np.median([of[what] for of in verdicts[name]]) for what in ("precision", "recall")}
-                          for name in (STRONG, SATURATING))
-    right = {name: 100 * np.median([run["right"][compared - 1] for run in found[name]])
-             for name in (REPORT_S, STRONG, SATURATING)}
+def add_pitfalls(card, found, verdicts, end, compared):
+    last = {player: np.median([run[player][-1] for run in found[REPORT_S]]) for player in ("G", "D", "right")}
+    then = np.median([run["G"][compared - 1] for run in found[REPORT_S]])
+    far = {name: np.median([of["Fréchet distance"] for of in verdicts[name]]) for name in STRONG}
+    right = {name: 100 * np.median([run["right"][compared - 1] for run in found[name]]) for name in STRONG}
+    slope = {name: np.median([run["slope"] for run in found[name]]) for name in STRONG}
     card.pitfalls += [
-        f"A generator's loss that rises to 3 has not converged. At the end D is right about {100 * end['right']:.0f} % of "
-        f"the digits here, with losses of {end['G']:.2f} for G and {end['D']:.2f} for D; if it could not tell them, it "
+        f"A generator's loss that rises to 3 has not converged. At the end D is right about {100 * last['right']:.0f} % of "
+        f"the digits here, with losses of {last['G']:.2f} for G and {last['D']:.2f} for D; if it could not tell them, it "
         f"would be right about half, and both losses ln 2 = {LN2:.2f}. The report's 3.08 and 0.253 are those of a D that "
         f"wins: in (geometric) mean it gives a sample a probability of e^−3.08 = {np.exp(-3.08):.0%} of being real.",
-        "The losses do not tell how good samples are. From the first epoch to the last G's loss went from "
-        f"{first['G']:.2f} to {end['G']:.2f}, while the samples became what figure “samples” shows.",
-        f"Is what the theory minimises any good to learn by? After {compared} epochs' steps of the generator, D is right "
-        f"about {right[REPORT_S]:.0f} % of the digits with one step of D for each, {right[STRONG]:.0f} % with three, and "
-        f"about {right[SATURATING]:.0f} % with three and the theory's loss ln(1 − D(G(z))), whose slope is gone where D is "
-        "sure, instead of the usual −ln D(G(z)). With three, precision is "
-        f"{strong['precision']:.2f} with the usual loss, {saturating['precision']:.2f} with the theory's, recall "
-        f"{strong['recall']:.2f} and {saturating['recall']:.2f}.",
+        f"The losses do not tell how good samples are. From epoch {compared} to the last G's loss went from {then:.2f} to "
+        f"{last['G']:.2f}, and the Fréchet distance of the samples to real digits from {far[REPORT_S]:.0f} to "
+        f"{np.median([of['Fréchet distance'] for of in end]):.0f}.",
+        "Is a strong discriminator too strong? One with three steps for each of the generator's is right about "
+        f"{right[STEPS]:.0f} % of the digits after {compared} epochs' steps of the generator, with one step "
+        f"{right[REPORT_S]:.0f} %, and the samples' Fréchet distance is {far[STEPS]:.0f} beside {far[REPORT_S]:.0f}. One that "
+        f"has learned alone for {VARIANTS[HEAD]['head_start']} epochs is sure of every sample, and there what the theory "
+        f"minimises, ln(1 − D(G(z))), is flat: its gradient has size {slope[HEAD_FLAT]:.1g}, that of the usual −ln D(G(z)) "
+        f"{slope[HEAD]:.2g}.",
+        "What a flat loss costs depends on the optimizer. After that head start a generator that goes by momentum ends "
+        f"{compared} epochs with D right about {right[SLOW_FLAT]:.0f} % by the theory's loss, and {right[SLOW]:.0f} % by the "
+        f"usual one (Fréchet distances {far[SLOW_FLAT]:.0f} and {far[SLOW]:.0f}); Adam, which divides by the gradient's size, "
+        f"with {right[HEAD_FLAT]:.0f} % and {right[HEAD]:.0f} % ({far[HEAD_FLAT]:.0f} and {far[HEAD]:.0f}).",
     ]
 
 
@@ -238,7 +272,7 @@ def draw_classes(card, verdicts, real, config):
     ax.bar(np.arange(10), 100 * real, color="#dddddd", width=0.8, label="test digits")
     for i, (name, of) in enumerate(verdicts.items()):
         values = np.array([100 * one["shares"] for one in of])                              # (runs, 10)
-        at = np.arange(10) + 0.15 * (i - 2)
+        at = np.arange(10) + 0.8 * (i + 0.5) / len(verdicts) - 0.4
         ax.plot(np.tile(at, len(values)), values.ravel(), ".", color=COLOUR[name], ms=8, label=name)
     ax.axhline(5, color="black", ls=":", lw=1.2)
     ax.set(xlabel="surely read as", ylabel="share of the pictures (%)", xticks=range(10))
@@ -249,19 +283,18 @@ def draw_classes(card, verdicts, real, config):
 
 def draw_strong(card, found, compared):
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 4, figsize=(11, 3.4), width_ratios=(1.3, 1, 1, 1))
-    for name in (REPORT_S, STRONG, SATURATING):
-        for i, run in enumerate(found[name]):
-            right = 100 * run["right"][:compared]
-            axes[0].plot(1 + np.arange(compared), right, color=COLOUR[name], label=None if i else name)
-    axes[0].axhline(50, color="black", ls=":", lw=1.2)
-    axes[0].set(xlabel="steps of the generator, in epochs", ylabel="discriminator right (%)", ylim=(45, 101))
-    axes[0].legend(fontsize=7.5)
-    for ax, name in zip(axes[1:], (REPORT_S, STRONG, SATURATING)):
-        show(ax, in_rows(found[name][0]["through"][compared - 1, :25].reshape(-1, 28, 28), 5))
-        ax.set_title(name, loc="center", fontsize=9)
-    card.add_figure(fig, "strong", f"A discriminator that is too strong: three steps for each of the generator's. Samples "
-                    f"after {compared} epochs' steps of the generator (first runs); lines: all runs.")
+    fig, axes = plt.subplot_mosaic([["lines", 0, 1, 2], ["lines", 3, 4, 5]], figsize=(11, 5.2), width_ratios=(1.9, 1, 1, 1))
+    for at, name in enumerate(STRONG):
+        for run in found[name]:
+            axes["lines"].plot(1 + np.arange(compared), 100 * run["right"][:compared], color=COLOUR[name])
+        show(axes[at], in_rows(found[name][0]["through"][compared - 1, :25].reshape(-1, 28, 28), 5))
+        axes[at].set_title(name.replace("momentum, ", "momentum,\n"), loc="center", fontsize=9, color=COLOUR[name])
+    axes["lines"].axhline(50, color="black", ls=":", lw=1.2)
+    axes["lines"].set(xlabel="steps of the generator, in epochs", ylabel="discriminator right (%)", ylim=(45, 101))
+    card.add_figure(fig, "strong", "Strong discriminators: three steps for each of the generator's, or a head start of "
+                    f"{VARIANTS[HEAD]['head_start']} epochs; saturating: the theory's loss; momentum: instead of Adam, for the "
+                    f"generator. Samples after {compared} epochs' steps of the generator (first runs); lines, in the colours of "
+                    "their names: all runs.")
 
 
 def animate(card, through):
