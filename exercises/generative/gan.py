@@ -292,9 +292,9 @@ def draw_strong(card, found, compared):
     axes["lines"].axhline(50, color="black", ls=":", lw=1.2)
     axes["lines"].set(xlabel="steps of the generator, in epochs", ylabel="discriminator right (%)", ylim=(45, 101))
     card.add_figure(fig, "strong", "Strong discriminators: three steps for each of the generator's, or a head start of "
-                    f"{VARIANTS[HEAD]['head_start']} epochs; saturating: the theory's loss; momentum: instead of Adam, for the "
-                    f"generator. Samples after {compared} epochs' steps of the generator (first runs); lines, in the colours of "
-                    "their names: all runs.")
+                    f"{VARIANTS[HEAD]['head_start']} epochs. Saturating: the theory's loss; momentum: instead of Adam, for "
+                    f"the generator. Samples after {compared} epochs' steps of the generator (first runs); lines, in the "
+                    "colours of their names: all runs.")
 
 
 def animate(card, through):
