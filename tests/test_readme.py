@@ -19,10 +19,10 @@ BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
 
 
 def number(x) -> str:
-    """Two significant digits; for what is nearly 1 or 100 %, as good accuracies are, four or two decimals; "diverged"."""
+    """Three significant digits; for what is nearly 1 or 100 %, as good accuracies are, four or two decimals; "diverged"."""
     if x is None:
         return "diverged"
-    return f"{x:.4f}" if 0.95 < x < 1 else f"{x:.2f}" if 95 < x < 100 else f"{x:.2g}" if abs(x) < 100 else f"{x:.0f}"
+    return f"{x:.4f}" if 0.95 < x < 1 else f"{x:.2f}" if 95 < x < 100 else f"{x:.3g}" if abs(x) < 100 else f"{x:.0f}"
 
 
 def recorded() -> dict:
