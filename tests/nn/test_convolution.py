@@ -168,6 +168,8 @@ BAD = [
     (lambda: nn.Conv2d(3, 4, 12)(IMAGE), r"the window is 12 high, the image 8"),
     (lambda: nn.Conv2d(3, 4, (3, 12), padding=1)(IMAGE), r"the window is 12 wide, the image 9, or 11 with its padding of 1"),
     (lambda: nn.Conv2d(1, 4, 3)(IMAGE), r"\(2, 3, 8, 9\).*same number of channels"),
+    (lambda: tn.conv2d(IMAGE, np.zeros((4, 3, 0, 3))), r"conv2d: .*\(4, 3, 0, 3\).* a window of at least 1 × 1"),
+    (lambda: tn.conv_transpose2d(IMAGE, np.zeros((3, 4, 3, 0))), "conv_transpose2d: .* a window of at least 1 × 1"),
     (lambda: nn.Conv2d(3, 4, 3)(IMAGE.transpose(0, 2, 3, 1)), r"channels seem to come last: x.transpose\(0, 3, 1, 2\)"),
     (lambda: nn.ConvTranspose2d(3, 4, 3)(IMAGE.transpose(0, 2, 3, 1)), r"channels seem to come last"),
     (lambda: nn.Conv2d(3, 4, 3)(IMAGE[0]), r"x\[None\] makes a batch of one"),

@@ -33,9 +33,10 @@ def conv2d(x, W, b=None, stride=1, padding=0):
     """
     (sh, sw), (ph, pw) = pair("conv2d", "stride", stride, 1), pair("conv2d", "padding", padding, 0)
     x, W, b = checked("conv2d", x, W, b)
-    if np.ndim(W) != 4 or W.shape[1] != x.shape[1]:
+    if np.ndim(W) != 4 or W.shape[1] != x.shape[1] or 0 in W.shape[2:]:
         raise ValueError(f"conv2d: x has shape {x.shape}, W has shape {np.shape(W)}; expected (N, C, H, W) and (O, C, kh, kw) "
-                         f"with the same number of channels C" + hint_of_layout(x, W.shape[1] if np.ndim(W) == 4 else None))
+                         "with the same number of channels C, and a window of at least 1 × 1"
+                         + hint_of_layout(x, W.shape[1] if np.ndim(W) == 4 else None))
     for size, p, k, axis in ((x.shape[2], ph, W.shape[2], "high"), (x.shape[3], pw, W.shape[3], "wide")):
         if k > size + 2 * p:
             raise ValueError(f"conv2d: the window is {k} {axis}, the image {size}, or {size + 2 * p} with its padding of {p}; "
@@ -54,9 +55,9 @@ def conv_transpose2d(x, W, b=None, stride=1, padding=0, output_padding=0):
     (sh, sw), (ph, pw), (oh, ow) = (pair("conv_transpose2d", *of) for of in (
         ("stride", stride, 1), ("padding", padding, 0), ("output_padding", output_padding, 0)))
     x, W, b = checked("conv_transpose2d", x, W, b)
-    if np.ndim(W) != 4 or W.shape[0] != x.shape[1]:
+    if np.ndim(W) != 4 or W.shape[0] != x.shape[1] or 0 in W.shape[2:]:
         raise ValueError(f"conv_transpose2d: x has shape {x.shape}, W has shape {np.shape(W)}; expected (N, C, H, W) and "
-                         "(C, O, kh, kw) with the same number of channels C"
+                         "(C, O, kh, kw) with the same number of channels C, and a window of at least 1 × 1"
                          + hint_of_layout(x, W.shape[0] if np.ndim(W) == 4 else None))
     if oh >= sh or ow >= sw:
         raise ValueError(f"conv_transpose2d: output_padding is {output_padding}, stride is {stride}; it must be less")
