@@ -59,7 +59,7 @@ class DigitsConfig(Config):
     every: int = 30
 
 
-CONFIG = DigitsConfig(takes="35 min")
+CONFIG = DigitsConfig(takes="18 min")
 QUICK = DigitsConfig(takes="15 s", quick=True, images=1000, validation=200, test=300, epochs=1, runs=1, fonts=600,
                      fonts_test=200, iterations=16, every=4)
 
