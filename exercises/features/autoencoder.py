@@ -50,7 +50,7 @@ class AutoencoderConfig(Config):
     relu_rate: float = 0.001
 
 
-CONFIG = AutoencoderConfig(takes="25 min")
+CONFIG = AutoencoderConfig(takes="12 min")
 QUICK = AutoencoderConfig(takes="15 s", quick=True, images=1500, batches=(16, 32), codes=(32, 64), epochs=(10, 15),
                           drop_epoch=5, repetitions=1, kind_batch=32, kind_epochs=6)
 
@@ -238,6 +238,8 @@ def draw_sizes(card, table, kinds, floor, config):
         ax.plot([code] * len(values), values, "kx", label="report, all its settings" if code == config.codes[0] else None)
     ax.set(xscale="log", yscale="log", xlabel="numbers in the code", ylabel="validation MSE of a pixel (ink 1, paper 0)")
     ax.set_xticks(config.codes, config.codes)
+    ax.set_yticks([.001, .002, .005, .01, .02, .05], [".001", ".002", ".005", ".01", ".02", ".05"])
+    ax.set_ylim(.001, .05)
     ax.minorticks_off()
     ax.legend()
     card.add_figure(fig, "sizes", "The error against the length of the code. One run of each kind, with batches of "
