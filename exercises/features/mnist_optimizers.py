@@ -43,7 +43,7 @@ class OptimizersConfig(Config):
     chains: int = 1
 
 
-CONFIG = OptimizersConfig(takes="25 min")
+CONFIG = OptimizersConfig(takes="24 min")
 QUICK = OptimizersConfig(takes="10 s", quick=True, images=1000, validation=200, test=500, epochs=2, runs=1)
 
 
