@@ -278,7 +278,7 @@ def draw_classes(card, verdicts, real, config):
     ax.set(xlabel="surely read as", ylabel="share of the pictures (%)", xticks=range(10))
     ax.legend(ncols=2, fontsize=8.5)
     card.add_figure(fig, "classes", f"Which digits a classifier is sure to read in {config.made:,} samples of each run, at "
-                    "its end. Dotted: 5 %.")
+                    "its end. Dotted: 5 %. It can be sure of what is no digit, as of noise, if it never saw any.")
 
 
 def draw_strong(card, found, compared):
