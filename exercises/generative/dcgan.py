@@ -52,7 +52,7 @@ class DcganConfig(Config):
     runs: int = 2
 
 
-CONFIG = DcganConfig(takes="10 min")
+CONFIG = DcganConfig(takes="8 min")
 QUICK = DcganConfig(takes="15 s", quick=True, images=320, held_out=100, width=8, epochs=12, batch=16, rate=1e-3, runs=1)
 
 
