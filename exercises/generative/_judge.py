@@ -106,3 +106,15 @@ def precision_recall(real, made, k: int = 3) -> tuple:
 def kth_distance(x, k):
     """The squared distance of each x (N, d) from its k-th nearest neighbour: (N,)."""
     return np.partition(squared_distances(x, x), k, axis=1)[:, k]                           # the 0-th is x itself
+
+
+def rank_correlation(a, b) -> float:
+    """Spearman's: 1 where a and b rise together."""
+    from scipy.stats import spearmanr
+    return float(spearmanr(a, b).statistic)
+
+
+def with_time(distances) -> float:
+    """The rank correlation of samples' distances, look by look, with the number of looks still to come, which knows nothing of
+    samples: whatever falls with time agrees."""
+    return rank_correlation(np.arange(len(distances), 0, -1), distances)

@@ -21,10 +21,9 @@ tests/exercises/test_dcgan_exercise.py::test_held_out_dogs_are_not_learned_from
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from exercises.card import Card, Config
-from exercises.generative._judge import frechet
+from exercises.generative._judge import frechet, rank_correlation, with_time
 from exercises.generative._pictures import arc, colours_in_rows, compare, contrast, line, show_colours, thumbnails
 from exercises.generative.gan import to_length
 from tinynn import nn, no_grad, optim
@@ -170,7 +169,8 @@ def add_rows(card, results, compared, floor, chance):
     card.add_row("Fréchet distance of thumbnails from dogs never seen, samples", [of["distance"][-1] for of in results])
     card.add_row("the same, of as many dogs", floor)
     card.add_row("rank correlation of G's loss and that distance, over epochs", [agreement(of) for of in results])
-    card.add_row("rank correlation of the epochs still to come and that distance", [with_time(of) for of in results])
+    card.add_row("rank correlation of the epochs still to come and that distance",
+                 [with_time(of["distance"]) for of in results])
     for kind, (name, _) in KINDS.items():
         card.add_row(f"{name} that D takes for real", [for_real(of, kind) for of in results], unit="%")
     card.add_row("samples whose nearest of all dogs is one learned from", [of["learned"] for of in compared], unit="%")
@@ -184,12 +184,7 @@ def add_rows(card, results, compared, floor, chance):
 
 def agreement(of) -> float:
     """The rank correlation, over epochs, of the generator's loss and the distance: 1 if lower losses meant better samples."""
-    return float(spearmanr(of["epoch losses"], of["distance"]).statistic)
-
-
-def with_time(of) -> float:
-    """The same of the epochs that are still to come, which know nothing of samples: whatever falls with time agrees."""
-    return float(spearmanr(np.arange(len(of["distance"]), 0, -1), of["distance"]).statistic)
+    return rank_correlation(of["epoch losses"], of["distance"])
 
 
 def add_pitfalls(card, results, compared, floor, chance):
@@ -212,7 +207,7 @@ def add_pitfalls(card, results, compared, floor, chance):
         f"thumbnails' distance from dogs went from {first['distance']:.1f} to {end['distance']:.1f} (of dogs: "
         f"{floor:.1f}). Over all epochs the rank correlation of the two is {middle(agreement):.2f}; 1 if the loss told all. "
         "But both fall with time; the number of epochs still to come, which has seen no sample, has "
-        f"{middle(with_time):.2f}.",
+        f"{middle(lambda of: with_time(of['distance'])):.2f}.",
         f"A discriminator can learn its dogs by heart. It takes {real['x']:.0f} % of the dogs that it learned from for real, "
         f"{real['held']:.0f} % of dogs that it never saw, and {real['made']:.0f} % of samples. As far as the second number "
         "lies below the first, it knows its dogs, and G is told to paint those rather than dogs.",

@@ -151,18 +151,7 @@ def told(result) -> float:
     1: the loss tells which look's samples are better. A discriminator's loss *rises* as samples get better, too: they can
     be told less easily; so does a critic's, which is minus a distance.
     """
-    return rank_correlation(-result["mean"], result["distances"])
-
-
-def with_time(result) -> float:
-    """The same of the number of looks still to come, which knows nothing of samples: whatever falls with time agrees."""
-    return rank_correlation(-np.arange(len(result["mean"])), result["distances"])
-
-
-def rank_correlation(a, b) -> float:
-    """Spearman's."""
-    from scipy.stats import spearmanr
-    return float(spearmanr(a, b)[0])
+    return judge.rank_correlation(-result["mean"], result["distances"])
 
 
 def run(config: WganConfig) -> Card:
@@ -217,7 +206,7 @@ def add_rows(card, found, toy):
 def add_pitfalls(card, found, toy, config):
     middle = {what: {name: np.median([measure(of, name) for of in results]) for name, results in found.items()}
               for what, measure in (("jitter", lambda of, name: jitter(of["loss"], NOTHING[name])),
-                                    ("told", lambda of, _: told(of)), ("time", lambda of, _: with_time(of)),
+                                    ("told", lambda of, _: told(of)), ("time", lambda of, _: judge.with_time(of["distances"])),
                                     ("end", lambda of, _: of["distances"][-1]), ("slope", lambda of, _: of["slope"]),
                                     ("seconds", lambda of, _: of["seconds"]))}
     looks = len(found[PLAIN][0]["distances"])

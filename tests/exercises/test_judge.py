@@ -85,3 +85,8 @@ def test_of_what_diverged_there_is_no_distance():
     verdict = judge.assess(np.zeros((20, 10)), broken, x)
     assert np.isnan(verdict["Fréchet distance"]) and verdict["precision"] == verdict["recall"] == 0
     assert np.isnan(judge.frechet(x, broken * np.inf)) and judge.frechet(x, x) == pytest.approx(0, abs=1e-9)
+
+
+def test_rank_correlation_of_losses_and_of_mere_time():
+    assert judge.rank_correlation([1, 2, 3, 4], [1, 10, 100, 99]) == pytest.approx(0.8)
+    assert judge.with_time([5, 3, 2.9, 0.1]) == pytest.approx(1) and judge.with_time([1, 2, 3]) == pytest.approx(-1)
