@@ -4,7 +4,8 @@ import numpy as np
 from ..autograd.op import op
 from ..autograd.tensor import Tensor
 from ..kernels import activations as kernels
-from .elementary import TWO_OVER_ROOT_PI, as_floats, erf, exp
+from .dtypes import as_floats
+from .elementary import TWO_OVER_ROOT_PI, erf, exp
 
 ROOT_HALF = float(np.sqrt(0.5))
 

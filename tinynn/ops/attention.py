@@ -14,7 +14,7 @@ from ..autograd.backward import reference_vjp
 from ..autograd.op import op, saved
 from ..autograd.tensor import Tensor, as_array
 from ..kernels import attention as kernels
-from .convolution import check_dtypes
+from .dtypes import check_dtypes
 from .products import matmul
 from .reductions import softmax
 from .shaping import reshape, swapaxes, transpose

@@ -16,6 +16,7 @@ from ..autograd.op import op
 from ..autograd.tensor import Tensor
 from ..kernels import convolution as kernels, winograd, winograd_strided
 from ..kernels.products import dot
+from .dtypes import check_dtypes
 from .products import matmul
 from .reductions import sum
 from .shaping import reshape
@@ -151,9 +152,6 @@ def winograd_for(a, b, shape, sh, sw, ph, pw):
 
 # --- arguments ---------------------------------------------------------------------------------------------------------
 
-FLOATS = {np.dtype(np.float32)}, {np.dtype(np.float64)}         # the sets of dtypes that a call may have
-
-
 def pair(name, argument, value, least) -> tuple:
     """(down, across) from an int or a pair of ints, each at least `least`."""
     both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
@@ -171,16 +169,6 @@ def checked(name, *arrays) -> list:
                          "of at least 1" + "; x[None] makes a batch of one; for one channel, x[:, None]" * (x.ndim == 3))
     check_dtypes(f"{name}: ", **{letter: a for letter, a in zip("xWb", arrays) if a is not None})
     return arrays
-
-
-def check_dtypes(lead, **arrays):
-    """Raise, with `lead` in front, unless all arrays are float32, or all float64: a kernel is compiled for one dtype. Complex
-    numbers may meet others: a gradient check by complex steps makes one argument complex."""
-    dtypes = {a.dtype for a in arrays.values()}
-    if dtypes not in FLOATS and not any(dtype.kind == "c" for dtype in dtypes):
-        raise TypeError(lead + ", ".join(f"{name} has dtype {a.dtype}" for name, a in arrays.items())
-                        + "; expected float32" + " for all" * (len(arrays) > 1) + ", or float64: convert with "
-                        ".astype(np.float32) or .astype(np.float64)")
 
 
 def hint_of_layout(x, channels) -> str:

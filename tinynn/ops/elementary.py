@@ -6,12 +6,6 @@ from ..autograd.op import op
 TWO_OVER_ROOT_PI = 2 / float(np.sqrt(np.pi))
 
 
-def as_floats(x, size=4):
-    """x as floats of at least `size` bytes; of ints and bools at least 4. (Of an unsigned int, −x would wrap around.)"""
-    x = np.asarray(x)
-    return x if x.dtype.kind in "fc" and x.dtype.itemsize >= size else x.astype(np.result_type(x, np.float32))
-
-
 @op
 def exp(x):
     """y = eˣ; dL/dx = dL/dy · y."""

@@ -7,7 +7,8 @@ import numpy as np
 from ..autograd.op import op, saved
 from ..autograd.primitives import broadcast_to
 from .arithmetic import where
-from .elementary import as_floats, exp
+from .dtypes import as_floats
+from .elementary import exp
 from .shaping import reshape
 
 
