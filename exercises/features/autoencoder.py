@@ -223,6 +223,7 @@ def draw_reconstructions(card, best, floor, pca, config):
 
 def draw_sizes(card, table, kinds, floor, config):
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
     fig, ax = plt.subplots(figsize=(8, 5))
     q = np.arange(len(floor["validation"]))
     near = (q >= min(config.codes) / 2) & (q <= 2 * max(config.codes))
@@ -238,9 +239,9 @@ def draw_sizes(card, table, kinds, floor, config):
         ax.plot([code] * len(values), values, "kx", label="report, all its settings" if code == config.codes[0] else None)
     ax.set(xscale="log", yscale="log", xlabel="numbers in the code", ylabel="validation MSE of a pixel (ink 1, paper 0)")
     ax.set_xticks(config.codes, config.codes)
-    ax.set_yticks([.001, .002, .005, .01, .02, .05], [".001", ".002", ".005", ".01", ".02", ".05"])
-    ax.set_ylim(.001, .05)
     ax.minorticks_off()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.legend()
     card.add_figure(fig, "sizes", "The error against the length of the code. One run of each kind, with batches of "
                     f"{config.kind_batch}; the stars are the median of all batch sizes and runs.")

@@ -38,11 +38,11 @@ REPORT = {1: (.829, .698), 2: (.956, .686), 10: (1.36, .571), 20: (1.99, .429), 
           70: (3.08, .253)}                                                     # after so many epochs: losses of G and of D
 REPORT_S, OWN, STEPS = "20 numbers of noise", "Adam's own β₁, 0.9", "three steps of D for each"
 HEAD, HEAD_FLAT = "head start", "head start, saturating"
-SLOW, SLOW_FLAT = "head start, momentum", "head start, momentum, saturating"
+MOMENTUM, MOMENTUM_FLAT = "head start, momentum", "head start, momentum, saturating"
 VARIANTS = {REPORT_S: {}, OWN: {"betas": (0.9, 0.999)}, STEPS: {"n_critic": 3}, HEAD: {"head_start": 3},
-            HEAD_FLAT: {"head_start": 3, "game": SATURATING_GAN}, SLOW: {"head_start": 3, "momentum": 0.01},
-            SLOW_FLAT: {"head_start": 3, "momentum": 0.01, "game": SATURATING_GAN}, "10 numbers of noise": {"latent": 10}}
-STRONG = REPORT_S, STEPS, HEAD, HEAD_FLAT, SLOW, SLOW_FLAT
+            HEAD_FLAT: {"head_start": 3, "game": SATURATING_GAN}, MOMENTUM: {"head_start": 3, "momentum": 0.01},
+            MOMENTUM_FLAT: {"head_start": 3, "momentum": 0.01, "game": SATURATING_GAN}, "10 numbers of noise": {"latent": 10}}
+STRONG = REPORT_S, STEPS, HEAD, HEAD_FLAT, MOMENTUM, MOMENTUM_FLAT
 COLOUR = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(VARIANTS)}
 
 
@@ -208,6 +208,7 @@ def add_pitfalls(card, found, verdicts, end, compared):
     far = {name: np.median([of["Fréchet distance"] for of in verdicts[name]]) for name in STRONG}
     right = {name: 100 * np.median([run["right"][compared - 1] for run in found[name]]) for name in STRONG}
     slope = {name: np.median([run["slope"] for run in found[name]]) for name in STRONG}
+    sure = np.median([-run["G"][0] for run in found[MOMENTUM_FLAT]])                            # −E ln(1 − p) is E p, if small
     card.pitfalls += [
         f"A generator's loss that rises to 3 has not converged. At the end D is right about {100 * last['right']:.0f} % of "
         f"the digits here, with losses of {last['G']:.2f} for G and {last['D']:.2f} for D; if it could not tell them, it "
@@ -219,13 +220,15 @@ def add_pitfalls(card, found, verdicts, end, compared):
         "Is a strong discriminator too strong? One with three steps for each of the generator's is right about "
         f"{right[STEPS]:.0f} % of the digits after {compared} epochs' steps of the generator, with one step "
         f"{right[REPORT_S]:.0f} %, and the samples' Fréchet distance is {far[STEPS]:.0f} beside {far[REPORT_S]:.0f}. One that "
-        f"has learned alone for {VARIANTS[HEAD]['head_start']} epochs is sure of every sample, and there what the theory "
-        f"minimises, ln(1 − D(G(z))), is flat: its gradient has size {slope[HEAD_FLAT]:.1g}, that of the usual −ln D(G(z)) "
-        f"{slope[HEAD]:.2g}.",
+        f"has learned alone for {VARIANTS[HEAD]['head_start']} epochs is sure: in the next one it gives a sample, of a "
+        f"generator that goes by momentum and the theory's loss, a probability of {sure:.1g} of being real (mean). There what "
+        f"the theory minimises, ln(1 − D(G(z))), is flat: its gradient has size {slope[HEAD_FLAT]:.1g}, that of the usual "
+        f"−ln D(G(z)) {slope[HEAD]:.2g}.",
         "What a flat loss costs depends on the optimizer. After that head start a generator that goes by momentum ends "
-        f"{compared} epochs with D right about {right[SLOW_FLAT]:.0f} % by the theory's loss, and {right[SLOW]:.0f} % by the "
-        f"usual one (Fréchet distances {far[SLOW_FLAT]:.0f} and {far[SLOW]:.0f}); Adam, which divides by the gradient's size, "
-        f"with {right[HEAD_FLAT]:.0f} % and {right[HEAD]:.0f} % ({far[HEAD_FLAT]:.0f} and {far[HEAD]:.0f}).",
+        f"{compared} epochs with D right about {right[MOMENTUM_FLAT]:.0f} % by the theory's loss, and "
+        f"{right[MOMENTUM]:.0f} % by the usual one (Fréchet distances {far[MOMENTUM_FLAT]:.0f} and {far[MOMENTUM]:.0f}); "
+        f"Adam, which divides by the gradient's size, with {right[HEAD_FLAT]:.0f} % and {right[HEAD]:.0f} % "
+        f"({far[HEAD_FLAT]:.0f} and {far[HEAD]:.0f}).",
     ]
 
 

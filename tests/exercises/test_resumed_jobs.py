@@ -28,7 +28,7 @@ JOBS = {                                                            # of three e
                                                                         training=40, test=20)}),
     "gan": (gan.learn, GAME | {"variant": gan.REPORT_S, "epochs": 3}),
     "gan, three steps": (gan.learn, GAME | {"variant": gan.STEPS, "epochs": 2}),
-    "gan, head start": (gan.learn, GAME | {"variant": gan.SLOW, "epochs": 3}),
+    "gan, head start": (gan.learn, GAME | {"variant": gan.MOMENTUM, "epochs": 3}),
     "dcgan": (dcgan.learn, {"x": DOGS[:24], "held": DOGS[24:], "config": {"width": 2, "epochs": 3, "batch": 8, "rate": 1e-3,
                                                                           "beta": 0.5}}),
     "wgan": (wgan.learn, {"x": FLAT, "name": wgan.CLIPPED, "epochs": 10, "batch": 20, "clip": 0.01, "judged": 12,
