@@ -178,6 +178,15 @@ def test_float32_and_seeds():
     assert all((a == b).all() for a, b in zip(first, second)) and (first[0] != learned(2)[0]).any()
 
 
+def test_every_setting_reaches_both_machines(monkeypatch):
+    given = {"epochs": 3, "lr": 0.5, "k": 2, "persistent": True, "batch_size": 5, "momentum": 0.3, "weight_decay": 0.01,
+             "binarise": True, "progress": False}
+    seen = []
+    monkeypatch.setattr(dbm, "learn_doubled", lambda rbm, X, options, **doubled: seen.append(options))
+    machine().pretrain(states(4), **given)
+    assert seen == [given, given]
+
+
 def test_a_misspelt_setting_is_refused_by_the_function_that_was_called():
     with pytest.raises(TypeError, match=r"pretrain\(\) got an unexpected keyword argument 'momentm'"):
         machine().pretrain(states(4), 1, 0.1, momentm=0.1)

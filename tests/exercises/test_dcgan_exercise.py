@@ -194,8 +194,12 @@ def test_what_learning_leaves(setting):
 
 def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     monkeypatch.setattr(dcgan, "cifar10_dogs", few_dogs)
+    monkeypatch.setattr(dcgan, "with_time", lambda distances: distances[-1])                   # shows what it is given
     card = run_one(dcgan, replace(TINY, jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
+    end = rows["Fréchet distance of thumbnails from dogs never seen, samples"].median
+    assert rows["rank correlation of the epochs still to come and that distance"].median == end
+    assert f"the number of epochs still to come, which has seen no sample, has {end:.2f}." in card.pitfalls[1]
     assert rows["loss of G, median of the last 6 iterations"].median > 0
     assert rows["the same, by chance"].median == pytest.approx(100 * 24 / 36)
     assert all(row.verdict == "not comparable" and row.report is None for row in card.rows) and len(rows) == len(card.rows)

@@ -7,7 +7,7 @@ from few_digits import few_digits
 
 from exercises.__main__ import run_one
 from exercises.generative import gan
-from exercises.generative.gan import CONFIG, QUICK, REPORT, STRONG, VARIANTS, build, learn, to_length
+from exercises.generative.gan import CONFIG, QUICK, REPORT, STRONG, VARIANTS, build, learn, size, to_length
 from tinynn import nn, optim
 from tinynn.train import GAN, SATURATING_GAN, fit_adversarial
 from tinynn.train.adversarial import critic_step
@@ -87,6 +87,10 @@ def test_a_head_start_makes_the_theory_s_loss_flat_and_the_usual_one_steep(monke
     assert np.all(flat["right"] == 1) and even["right"][-1] < 1
     still = np.abs(np.diff(flat["through"], axis=0)).mean()
     assert still < 0.2 * np.abs(np.diff(steep["through"], axis=0)).mean()
+
+
+def test_the_size_of_gradients():
+    assert size([np.full((2, 2), 2.0), np.array([3.0])]) == 5
 
 
 def test_what_a_run_that_diverged_lacks_is_nan():

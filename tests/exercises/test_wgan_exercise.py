@@ -106,6 +106,7 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
         sizes.update({name: [len(of["loss"]) for of in results] for name, results in found.items()})
         draw(card, found, config)
     monkeypatch.setattr(wgan, "draw_losses", drawn)
+    monkeypatch.setattr(wgan.judge, "with_time", lambda distances: distances[-1])           # shows what it is given
     card = run_one(wgan, replace(QUICK, images=40, epochs=15, batch=10, judged=20, toy_points=64, toy_epochs=5, toy_batch=32,
                                  toy_made=50, judge_images=30, judge_epochs=1, jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
@@ -118,4 +119,5 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     assert all(size == [12] for size in sizes.values())                 # steps of the generator: 15 epochs · 4 batches ÷ 5
     assert len(card.pitfalls) == 5 and not any("nan" in pitfall for pitfall in card.pitfalls)
     assert "over 3 looks" in card.pitfalls[0]
+    assert f"still to come has GAN {rows['Fréchet distance at the end, GAN'].median:.2f}, " in card.pitfalls[0]
     assert {figure.file for figure in card.figures} == {"losses.png", "told.png", "samples.png", "toys.png"}
