@@ -140,11 +140,11 @@ def to_columns(x, lines, columns, start, kh, kw, sh, sw, ph, pw, Ho, Wo):
         first, last = seen(v, sw, pw, x.shape[2], Wo)
         lines[:] = 0                                            # and what no channel has a pixel for stays 0
         for c in range(len(x)):
-            at, remainder = ph // sh * Wo, ph % sh
+            at, remainder = ph // sh * Wo + first, ph % sh
             for h in range(min(x.shape[1], (Ho - 1) * sh + kh - ph)):
-                given, picked = x[c, h], lines[remainder]
-                for j in range(first, last):
-                    picked[at + j] = given[j * sw + v - pw]
+                given, picked = x[c, h, first * sw + v - pw::sw], lines[remainder, at:]
+                for j in range(last - first):                   # slices from 0: Numba asks of other indices if they are < 0
+                    picked[j] = given[j]
                 remainder += 1
                 if remainder == sh:
                     remainder, at = 0, at + Wo

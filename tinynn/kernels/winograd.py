@@ -140,69 +140,49 @@ def inputs(x, start, stop, ph, pw, th, tw, V):
 
 @helper
 def outputs(M, bias, start, stop, th, tw, y):
-    """y of the images start ... stop − 1 ← Aᵀ M A + bias. M (16, O, tiles) is destroyed."""
+    """y of the images start ... stop − 1 ← Aᵀ M A + bias. M (16, O, tiles) is destroyed.
+
+    What is side by side in y is first put so in `pairs`, for all tiles in one go; then whole lines are copied.
+    """
     _, O, Ho, Wo = y.shape
-    M = M.reshape(4, 4, -1)
+    M, pairs = M.reshape(4, 4, -1), np.empty((O * (stop - start) * th * tw, 2), y.dtype)
+    lines = pairs.reshape(O, stop - start, th, 2 * tw)
     for j in range(4):                                          # Aᵀ M, into M[0] and M[1]
         a, b, c, d = M[0, j], M[1, j], M[2, j], M[3, j]
         for e in range(len(a)):
-            a[e] += b[e] + c[e]
-        for e in range(len(a)):
-            b[e] -= c[e] + d[e]
-    for i in range(2):                                          # (Aᵀ M) A, into M[·, 0] and M[·, 1]
-        a, b, c, d = M[i, 0], M[i, 1], M[i, 2], M[i, 3]
-        for e in range(len(a)):
-            a[e] += b[e] + c[e]
-        for e in range(len(a)):
-            b[e] -= c[e] + d[e]
-    for h in range(2):                                          # (O, tiles) of 2 × 2 -> (Ho, Wo), two outputs at a time
-        even, odd, at = M[h, 0], M[h, 1], 0
+            a[e], b[e] = a[e] + b[e] + c[e], b[e] - c[e] - d[e]
+    for h in range(2):                                          # (Aᵀ M) A, its line h of all tiles
+        a, b, c, d = M[h, 0], M[h, 1], M[h, 2], M[h, 3]
+        for e in range(len(pairs)):
+            pairs[e, 0], pairs[e, 1] = a[e] + b[e] + c[e], b[e] - c[e] - d[e]
         for o in range(O):
             for n in range(start, stop):
-                plane = y[n, o]
-                for i in range(th):
-                    if 2 * i + h < Ho:
-                        for j in range(Wo // 2):
-                            plane[2 * i + h, 2 * j] = even[at + j] + bias[o]
-                            plane[2 * i + h, 2 * j + 1] = odd[at + j] + bias[o]
-                        if Wo % 2:
-                            plane[2 * i + h, Wo - 1] = even[at + tw - 1] + bias[o]
-                    at += tw
+                for i in range((Ho - h + 1) // 2):              # lines 2i + h < Ho, without what lies beyond an odd edge
+                    given, taken = lines[o, n - start, i], y[n, o, 2 * i + h]
+                    for j in range(Wo):
+                        taken[j] = given[j] + bias[o]
 
 
 @helper
 def gradients(g, start, stop, th, tw, dM):
     """dM (16, O, tiles) ← A dY Aᵀ of the images start ... stop − 1; what lies beyond an odd edge counts as zero."""
     _, O, Ho, Wo = g.shape
-    dM = dM.reshape(4, 4, -1)
-    for h in range(2):                                          # (Ho, Wo) -> (O, tiles) of 2 × 2
-        even, odd, at = dM[h, 0], dM[h, 1], 0
+    dM, pairs = dM.reshape(4, 4, -1), np.zeros((O * (stop - start) * th * tw, 2), g.dtype)
+    lines = pairs.reshape(O, stop - start, th, 2 * tw)
+    for h in range(2):                                          # dY Aᵀ, line h of all tiles: (p, q) -> (p, p + q, p - q, -q)
         for o in range(O):
             for n in range(start, stop):
-                plane = g[n, o]
-                for i in range(th):
-                    if 2 * i + h < Ho:
-                        for j in range(Wo // 2):
-                            even[at + j], odd[at + j] = plane[2 * i + h, 2 * j], plane[2 * i + h, 2 * j + 1]
-                        if Wo % 2:
-                            even[at + tw - 1], odd[at + tw - 1] = plane[2 * i + h, Wo - 1], 0
-                    else:
-                        for j in range(tw):
-                            even[at + j], odd[at + j] = 0, 0
-                    at += tw
-    for i in range(2):                                          # dY Aᵀ: (p, q) -> (p, p + q, p - q, -q)
-        p, sum_, difference, q = dM[i, 0], dM[i, 1], dM[i, 2], dM[i, 3]
-        for e in range(len(p)):
-            q[e] = -sum_[e]
-        for e in range(len(p)):
-            sum_[e] = p[e] - q[e]
-        for e in range(len(p)):
-            difference[e] = p[e] + q[e]
+                for i in range((Ho - h + 1) // 2):
+                    given, taken = g[n, o, 2 * i + h], lines[o, n - start, i]
+                    for j in range(Wo):
+                        taken[j] = given[j]
+                lines[o, n - start, (Ho - h + 1) // 2:] = 0
+        a, b, c, d = dM[h, 0], dM[h, 1], dM[h, 2], dM[h, 3]
+        for e in range(len(pairs)):
+            p, q = pairs[e, 0], pairs[e, 1]
+            a[e], b[e], c[e], d[e] = p, p + q, p - q, -q
     for j in range(4):                                          # A (dY Aᵀ)
-        p, sum_, difference, q = dM[0, j], dM[1, j], dM[2, j], dM[3, j]
-        for e in range(len(p)):
-            q[e] = -sum_[e]
-        for e in range(len(p)):
-            sum_[e] = p[e] - q[e]
-        for e in range(len(p)):
-            difference[e] = p[e] + q[e]
+        a, b, c, d = dM[0, j], dM[1, j], dM[2, j], dM[3, j]
+        for e in range(len(a)):
+            p, q = a[e], b[e]
+            b[e], c[e], d[e] = p + q, p - q, -q
