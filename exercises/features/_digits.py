@@ -5,6 +5,8 @@ import tinynn as tn
 from exercises.features._images import in_rows, show
 from tinynn import nn
 from tinynn.data import augment, disjoint_samples
+from tinynn.nn.module import evaluating
+from tinynn.train import uninterrupted
 from tinynn.viz.style import COLOURS
 
 
@@ -29,13 +31,8 @@ def split(data, n_train, n_validation, n_test) -> list:
 
 def logits(model, x, size=500) -> np.ndarray:
     """The model's outputs (N, 10) in evaluation mode, for so many images at a time."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    with tn.no_grad():
-        outputs = [model(x[i:i + size]).numpy() for i in range(0, len(x), size)]
-    for module, training in modes.items():
-        module.training = training
-    return np.concatenate(outputs)
+    with evaluating(model), tn.no_grad():
+        return np.concatenate([model(x[i:i + size]).numpy() for i in range(0, len(x), size)])
 
 
 def score(outputs, y) -> tuple:
@@ -49,10 +46,8 @@ def train(model, optimizer, training, validation, epochs, batch, rng, checkpoint
     def look(history):
         loss, accuracy = score(logits(model, validation[0]), validation[1])
         history.info.setdefault("validation", [None] * len(history))[-1] = (loss, float(accuracy))
-    history = tn.fit(model, *training, loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=epochs, batch_size=batch,
-                     rng=rng, progress=False, checkpoint=checkpoint, callbacks=[look])
-    if history.stop_reason == "interrupted":                    # what comes next in the job must not build on half of this
-        raise KeyboardInterrupt
+    history = uninterrupted(tn.fit(model, *training, loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=epochs,
+                                   batch_size=batch, rng=rng, progress=False, checkpoint=checkpoint, callbacks=[look]))
     return np.array(history.seconds), np.array(history.info["validation"])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import tinynn as tn
 from exercises.features._digits import logits, score
 from tinynn import nn, optim
-from tinynn.train import batches
+from tinynn.train import batches, uninterrupted
 
 PIXELS = 784
 
@@ -60,8 +60,8 @@ def encode(x, layer) -> np.ndarray:
 def learn_softmax(z, y) -> nn.Linear:
     """A softmax on codes z (N, q), by L-BFGS in float64: where codes hardly differ, weights must be large."""
     model = nn.Linear(z.shape[1], 10, rng=0)
-    tn.fit(model, z, y, loss=nn.CrossEntropyLoss(), optimizer=optim.LBFGS(model.parameters()), epochs=400,
-           progress=False)
+    uninterrupted(tn.fit(model, z, y, loss=nn.CrossEntropyLoss(), optimizer=optim.LBFGS(model.parameters()), epochs=400,
+                         progress=False))
     return model
 
 

@@ -23,7 +23,7 @@ from exercises.generative import _boltzmann as shared
 from exercises.generative._boltzmann import Questions, above, ask, colours_of, digits, estimate
 from tinynn.energy import DBM, RBM, log_partition
 from tinynn.optim import schedules
-from tinynn.train import sweep
+from tinynn.train import sweep, uninterrupted
 from tinynn.viz.style import COLOURS
 
 RANDOM = "DBM, not pre-trained"
@@ -103,10 +103,12 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     before = ()
     if setting["pre_epochs"]:
         before = model.pretrain(x, setting["pre_epochs"], schedules.cosine(setting["pre_rate"], setting["pre_epochs"]), **how)
+        uninterrupted(before[1])
         look("pre-trained")
     if isinstance(model, RBM):
         how["persistent"] = True                                        # as a DBM's chains always are
-    history = model.fit(x, setting["epochs"], schedules.cosine(setting["rate"], setting["epochs"]), k=setting["k"], **how)
+    rate = schedules.cosine(setting["rate"], setting["epochs"])
+    history = uninterrupted(model.fit(x, setting["epochs"], rate, k=setting["k"], **how))
     seconds = sum(part.seconds[-1] for part in (*before, history))
     result = {"model": model, "seconds": seconds, "above": look("done"), "stages": stages}
     if isinstance(model, DBM):

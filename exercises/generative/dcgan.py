@@ -29,7 +29,7 @@ from exercises.generative.gan import to_length
 from tinynn import nn, no_grad, optim
 from tinynn.autograd.settings import default_rng
 from tinynn.data import cifar10_dogs
-from tinynn.train import GAN, fit_adversarial, generate, sweep
+from tinynn.train import GAN, fit_adversarial, generate, sweep, uninterrupted
 from tinynn.viz.style import COLOURS
 
 LN2, LATENT, LAST = float(np.log(2)), (100, 1, 1), 500
@@ -95,9 +95,9 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     def look(history):
         distance = frechet(thumbnails(held), thumbnails(generate(generator, z)))
         history.info.setdefault("distance", []).append(distance)
-    history = fit_adversarial(generator, discriminator, x, game=GAN, latent=LATENT, **adam, epochs=config["epochs"],
-                              batch_size=config["batch"], samples=8, rng=rng, callbacks=[look], progress=False,
-                              checkpoint=setting.get("checkpoint"))
+    history = uninterrupted(fit_adversarial(
+        generator, discriminator, x, game=GAN, latent=LATENT, **adam, epochs=config["epochs"], batch_size=config["batch"],
+        samples=8, rng=rng, callbacks=[look], progress=False, checkpoint=setting.get("checkpoint")))
     made = generate(generator, z)
 
     def between(way, pairs, t):

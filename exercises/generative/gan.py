@@ -28,7 +28,7 @@ from exercises.features._images import in_rows, show
 from exercises.generative import _judge as judge
 from tinynn import grad, nn, optim
 from tinynn.data import mnist
-from tinynn.train import GAN, SATURATING_GAN, batches, fit_adversarial, generate, sweep
+from tinynn.train import GAN, SATURATING_GAN, batches, fit_adversarial, generate, sweep, uninterrupted
 from tinynn.train.adversarial import critic_step
 from tinynn.viz.style import COLOURS
 
@@ -133,9 +133,9 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
             early.append(grey(generate(generator, z)))
             if kept:
                 np.save(kept, early[0])
-    history = fit_adversarial(generator, discriminator, x, **how, generator_optimizer=making, critic_optimizer=judging,
-                              epochs=epochs, callbacks=[look], batch_size=setting["batch"], samples=30, rng=rng,
-                              progress=False, checkpoint=checkpoint)
+    history = uninterrupted(fit_adversarial(
+        generator, discriminator, x, **how, generator_optimizer=making, critic_optimizer=judging, epochs=epochs,
+        callbacks=[look], batch_size=setting["batch"], samples=30, rng=rng, progress=False, checkpoint=checkpoint))
     if kept and kept.exists():
         early = [np.load(kept)]
     ends = rng.standard_normal((2, 6, 1, how["latent"]), np.float32)

@@ -23,7 +23,7 @@ from exercises.generative import _boltzmann as shared
 from exercises.generative._boltzmann import Questions, above, ask, colours_of, digits, estimate
 from tinynn.energy import RBM, log_partition
 from tinynn.optim import schedules
-from tinynn.train import sweep
+from tinynn.train import sweep, uninterrupted
 from tinynn.viz.style import COLOURS
 
 TABLE = ((20, .01, 10), (10, .01, 10), (10, .001, 10), (10, .001, 30), (50, .001, 30))  # table 4.1: units, rate, iterations
@@ -74,8 +74,8 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     falling, constant = schedules.cosine(setting["rate"], looks[-1]), schedules.step(setting["rate"], looks[-1] + 1)
     rate = falling if setting["falling"] else constant
     for first, last in zip((0, *looks), looks):
-        history = model.fit(x, last - first, lambda epoch: rate(first + epoch), persistent=setting["persistent"],
-                            batch_size=setting["batch"], binarise=setting["drawn"], progress=False)
+        history = uninterrupted(model.fit(x, last - first, lambda epoch: rate(first + epoch), batch_size=setting["batch"],
+                                          persistent=setting["persistent"], binarise=setting["drawn"], progress=False))
         result["curve"] += history.pseudo_likelihood
         seconds += history.seconds[-1]
         z = estimate(model, setting["counts"], setting["temperatures"], rng)

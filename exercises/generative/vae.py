@@ -23,7 +23,7 @@ from exercises.generative._boltzmann import digits
 from tinynn import nn, optim
 from tinynn.data import mnist
 from tinynn.nn.variational import importance_bound
-from tinynn.train import sweep
+from tinynn.train import sweep, uninterrupted
 from tinynn.viz.style import COLOURS
 
 AIM = -100
@@ -86,9 +86,9 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
         with tn.no_grad():
             terms = [float(term.data) for term in nn.ELBOLoss().terms(vae(part), part)]
         history.info.setdefault("terms", [None] * len(history))[-1] = terms
-    history = tn.fit(Drawn(vae, rng), x, x, loss=loss, epochs=epochs, batch_size=how["batch"], rng=rng,
-                     optimizer=optim.Adam(vae.parameters(), lr=optim.schedules.cosine(setting["rate"], epochs)),
-                     callbacks=[look], progress=False, checkpoint=setting.get("checkpoint"))
+    adam = optim.Adam(vae.parameters(), lr=optim.schedules.cosine(setting["rate"], epochs))
+    history = uninterrupted(tn.fit(Drawn(vae, rng), x, x, loss=loss, epochs=epochs, batch_size=how["batch"], rng=rng,
+                                   optimizer=adam, callbacks=[look], progress=False, checkpoint=setting.get("checkpoint")))
     with tn.no_grad():
         mu, log_var = (part.numpy() for part in vae.encode(bits))                           # 2 × (test, L)
         bound = np.concatenate([importance_bound(vae, bits[i:i + 100], setting["draws"], rng=rng).numpy()

@@ -26,7 +26,7 @@ from exercises.generative.gan import BETAS, LATENT, build, centred, grey
 from tinynn import Tensor, optim
 from tinynn.autograd.backward import grad
 from tinynn.data import mnist
-from tinynn.train import GAN, WGAN, fit_adversarial, generate, grid, sweep
+from tinynn.train import GAN, WGAN, fit_adversarial, generate, grid, sweep, uninterrupted
 from tinynn.viz import COLOURS, plain_numbers
 
 NAMES = PLAIN, CLIPPED, PENALISED = "GAN", "WGAN, clipped", "WGAN, gradient penalty"
@@ -77,9 +77,9 @@ def play(name, generator, critic, x, rate, epochs, clip, **choices):
     if name == CLIPPED:
         choices["clip"] = clip
     players = {"generator_optimizer": generator, "critic_optimizer": critic}
-    return fit_adversarial(generator, critic, x, epochs=epochs, progress=False,
-                           **{player: game["optimizer"](model.parameters(), rate) for player, model in players.items()},
-                           **game["how"] | choices)
+    return uninterrupted(fit_adversarial(
+        generator, critic, x, epochs=epochs, progress=False, **game["how"] | choices,
+        **{player: game["optimizer"](model.parameters(), rate) for player, model in players.items()}))
 
 
 def epochs_of(setting) -> int:

@@ -182,9 +182,24 @@ def test_every_setting_reaches_both_machines(monkeypatch):
     given = {"epochs": 3, "lr": 0.5, "k": 2, "persistent": True, "batch_size": 5, "momentum": 0.3, "weight_decay": 0.01,
              "binarise": True, "progress": False}
     seen = []
-    monkeypatch.setattr(dbm, "learn_doubled", lambda rbm, X, options, **doubled: seen.append(options))
+
+    def note(rbm, X, options, **doubled):
+        seen.append(options)
+        return dbm.LearningHistory(stop_reason="all epochs done")
+    monkeypatch.setattr(dbm, "learn_doubled", note)
     machine().pretrain(states(4), **given)
     assert seen == [given, given]
+
+
+def test_ctrl_c_in_the_first_machine_ends_the_second():
+    def lr(epoch):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return 0.1
+    deep = machine()
+    first, second = deep.pretrain(states(4), 5, lr, **QUIET)
+    assert (len(first), len(second)) == (2, 0) and first.stop_reason == second.stop_reason == "interrupted"
+    assert np.isfinite(deep.joint.W).all()
 
 
 def test_a_misspelt_setting_is_refused_by_the_function_that_was_called():

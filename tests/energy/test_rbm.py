@@ -335,6 +335,8 @@ def test_gaussian_learning_raises_the_likelihood(persistent):
     (lambda: machine().fit(DATA, -1, 0.1), "epochs is -1"),
     (lambda: machine().fit(DATA, 1, 0), "lr is 0"),
     (lambda: machine().fit(DATA, 1, np.nan), "lr is nan"),
+    (lambda: machine().fit(DATA, 1, "0.1"), "lr is '0.1'; expected a number > 0"),
+    (lambda: machine().fit(DATA, 1, 0.1, weight_decay=[0.1]), r"weight_decay is \[0.1\]"),
     *[(lambda rate=rate: machine().fit(DATA, 3, lambda epoch: rate if epoch else 0.1, progress=False),
        "lr is a function that returned .* for epoch 1; expected a finite number >= 0")
       for rate in (-0.1, np.nan, np.inf, None, "0.1", np.full(6, 0.1))],
@@ -345,6 +347,7 @@ def test_gaussian_learning_raises_the_likelihood(persistent):
     (lambda: machine(visible="gaussian").fit(DATA, 1, 0.1, binarise=True), "binarise"),
     (lambda: machine(visible="gaussian").pseudo_likelihood(DATA), "Gaussian"),
     (lambda: machine().pseudo_likelihood(DATA, 0), "bits is 0"),
+    (lambda: machine().pseudo_likelihood(DATA, True), "bits is True"),
     (lambda: machine().pseudo_likelihood(DATA[0]), r"expected \(N, 5\)"),
     (lambda: machine().gibbs(DATA, 0), "steps is 0"),
     (lambda: machine().gibbs(DATA + 1), r"\[0, 1\]"),

@@ -62,6 +62,14 @@ def test_interrupted_then_resumed(tmp_path):
     same(train("BFGS", 20, tmp_path / "run"), train("BFGS", 20))
 
 
+def test_stopped_by_a_callback_then_resumed(tmp_path):
+    def enough(history):
+        return len(history) == 7
+    _, history = train("Adam", 20, tmp_path / "run", [enough])
+    assert history.stop_reason == "a callback asked to stop" and len(history) == 7
+    same(train("Adam", 20, tmp_path / "run"), train("Adam", 20))
+
+
 def test_a_finished_run_is_only_read(tmp_path):
     first = train("LM", 5, tmp_path / "run")
     again = train("LM", 5, tmp_path / "run")

@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 
-from tinynn.train import cross_validate, grid, k_fold, sweep
+from tinynn.train import History, cross_validate, grid, k_fold, sweep, uninterrupted
 
 
 def draw(setting, rng):
@@ -26,6 +26,12 @@ def swallows_an_interrupt(setting, rng):
         except KeyboardInterrupt:
             return "half a job"
     return "a whole one"
+
+
+def looks_at_half_a_history(setting, rng):
+    """An interrupt in the first epoch is swallowed, and so there are no losses to look at."""
+    swallows_an_interrupt(setting, rng)
+    return [][-1]
 
 
 def process_and_threads(setting, rng):
@@ -121,6 +127,21 @@ def test_half_a_job_is_no_result(tmp_path, ctrl_c):
         sweep(swallows_an_interrupt, settings, resume=tmp_path / "jobs", progress=False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert sweep(swallows_an_interrupt, settings, resume=tmp_path / "jobs", progress=False)[0]["results"] == ["a whole one"]
+
+
+def test_what_half_a_job_runs_into_is_not_its_fault(tmp_path, ctrl_c):
+    with pytest.raises(KeyboardInterrupt):
+        sweep(looks_at_half_a_history, [{"log": str(tmp_path / "log")}], progress=False)
+    with pytest.raises(IndexError):
+        sweep(looks_at_half_a_history, [{"log": str(tmp_path / "log")}], progress=False)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_job_may_say_where_it_ends():
+    history = History(stop_reason="all epochs done")
+    assert uninterrupted(history) is history
+    with pytest.raises(KeyboardInterrupt):
+        uninterrupted(History(stop_reason="interrupted"))
 
 
 def test_nothing_to_do():

@@ -17,9 +17,10 @@ rbm.py and learning.py first.
 """
 import numpy as np
 
+from ..arguments import check_count
 from .learning import LearningHistory, draw, learn, logistic
 from .partition import base_rates
-from .rbm import RBM, as_log_z, as_units, check_steps
+from .rbm import RBM, as_log_z, as_units
 
 
 class DBM:
@@ -35,8 +36,7 @@ class DBM:
 
     def __init__(self, n_visible: int, n_hidden1: int, n_hidden2: int, rng=None):
         for name, n in (("n_visible", n_visible), ("n_hidden1", n_hidden1), ("n_hidden2", n_hidden2)):
-            if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
-                raise ValueError(f"DBM: {name} is {n!r}; expected an int >= 1")
+            check_count(f"DBM: {name}", n)
         self.n_visible, self.joint = n_visible, RBM(n_visible + n_hidden2, n_hidden1, rng)
 
     W1 = property(lambda self: self.joint.W[:self.n_visible])
@@ -57,6 +57,7 @@ class DBM:
         The visible biases begin with the means of X, a = ln(p/(1 − p)) (Hinton 2010, section 8.1). From 0, hidden units learn
         to turn off the pixels that are never on, and where these are off themselves a valley of grey noise is left, which
         the chains of CD never see, and in which nearly all of the probability can lie.
+        Ctrl-C keeps what there is: in the first machine it ends the second as well.
         """
         X, rng = self._data("DBM.pretrain", X), self.joint.rng
         lower, upper = (RBM(*W.shape, rng=rng).astype(X.dtype) for W in (self.W1, self.W2))
@@ -65,7 +66,10 @@ class DBM:
         lower.a[:] = base_rates(lower, X)
         first = learn_doubled(lower, X, options, up=2)
         features = lower._hidden(X, factor=2)                                           # (N, V) -> (N, H₁)
-        second = learn_doubled(upper, features, {**options, "binarise": True}, down=2)
+        done = first.stop_reason == "all epochs done"                   # else the second would learn from half of the first
+        second = learn_doubled(upper, features, {**options, "binarise": True, "epochs": epochs if done else 0}, down=2)
+        if not done:
+            second.stop_reason = first.stop_reason
         self.W1[:], self.W2[:], self.a[:], self.b2[:] = lower.W, upper.W, lower.a, upper.b
         self.b1[:] = (lower.b + upper.a) / 2
         return first, second
@@ -94,7 +98,8 @@ class DBM:
             μ¹ ← σ(b₁ + W₁ᵀv + W₂μ²),   μ² ← σ(b₂ + W₂ᵀμ¹)
         until no mean of h¹ moves by more than `tolerance`, at most `steps` times. Each update raises `lower_bound`.
         """
-        return self._mean_field(self._rows("DBM.mean_field", v), check_steps("DBM.mean_field", steps), tolerance)
+        check_count("DBM.mean_field: steps", steps)
+        return self._mean_field(self._rows("DBM.mean_field", v), steps, tolerance)
 
     def lower_bound(self, v, log_z: float) -> np.ndarray:
         """A lower bound of ln p(v), in nats, (..., V) -> (...), exact if the hidden units were independent given v:

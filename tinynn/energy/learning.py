@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..arguments import check_count, check_fraction, check_positive
 from ..kernels.threads import one_blas_thread
 
 WATCHED = 1000          # so many rows of the data are measured after each epoch
@@ -165,11 +166,9 @@ def rate_of(lr, epoch):
 def check_options(epochs, lr, batch_size, k, momentum, weight_decay):
     """Raise ValueError for settings of `fit` that make no sense."""
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("k", k, 1)):
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise ValueError(f"fit: {name} is {value!r}; expected an int >= {least}")
-    for name, value, right, expected in (
-            ("lr", lr, callable(lr) or 0 < lr < np.inf, "a number > 0 or a function of the epoch"),
-            ("momentum", momentum, 0 <= momentum < 1, "a number from 0 up to, not including, 1; 0.5 to 0.9 is usual"),
-            ("weight_decay", weight_decay, 0 <= weight_decay < np.inf, "a number >= 0; 1e-4 is usual")):
-        if not right:
-            raise ValueError(f"fit: {name} is {value!r}; expected {expected}")
+        check_count(f"fit: {name}", value, least)
+    if not callable(lr):
+        check_positive("fit: lr", lr)
+    check_fraction("fit: momentum", momentum)
+    if not isinstance(weight_decay, (int, float, np.number)) or not 0 <= weight_decay < np.inf:
+        raise ValueError(f"fit: weight_decay is {weight_decay!r}; expected a number >= 0; 1e-4 is usual")

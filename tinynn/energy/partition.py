@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_rng
 from ..ops import softplus
 from .learning import draw, logistic
@@ -50,8 +51,7 @@ def log_partition(model, method: str = "exact", *, chains: int = 100, temperatur
                          "make it anew, and learn with a smaller lr")
     if method == "exact":
         return LogPartition(enumerate_states(rbm), 0.0, 1.0)
-    if not isinstance(chains, (int, np.integer)) or chains < 2:
-        raise ValueError(f"log_partition: chains is {chains!r}; expected an int >= 2")
+    check_count("log_partition: chains", chains, 2)
     a0 = np.zeros_like(rbm.a)                           # 0 for the upper layer of a DBM, whatever the data
     if data is not None:
         rates = base_rates(rbm, model._rows("log_partition", data, "data"))

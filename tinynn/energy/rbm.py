@@ -26,6 +26,7 @@ Read learning.py next, then partition.py, then dbm.py.
 """
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_rng, settings
 from ..autograd.tensor import Tensor
 from ..ops import softplus
@@ -47,8 +48,7 @@ class RBM:
 
     def __init__(self, n_visible: int, n_hidden: int, rng=None, visible: str = "binary"):
         for name, n in (("n_visible", n_visible), ("n_hidden", n_hidden)):
-            if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
-                raise ValueError(f"RBM: {name} is {n!r}; expected an int >= 1")
+            check_count(f"RBM: {name}", n)
         if visible not in ("binary", "gaussian"):
             raise ValueError(f'RBM: visible is {visible!r}; expected "binary" or "gaussian"')
         self.rng, self.gaussian, self.chains = default_rng(rng), visible == "gaussian", None
@@ -106,8 +106,8 @@ class RBM:
         """
         if self.gaussian:
             raise ValueError("RBM.pseudo_likelihood: is for binary visible units, and these are Gaussian")
-        if bits is not None and (not isinstance(bits, (int, np.integer)) or bits < 1):
-            raise ValueError(f"RBM.pseudo_likelihood: bits is {bits!r}; expected an int >= 1, or None for all")
+        if bits is not None:
+            check_count("RBM.pseudo_likelihood: bits", bits)
         v, rng = self._rows("RBM.pseudo_likelihood", v), self.rng if rng is None else default_rng(rng)
         if v.ndim != 2:
             raise ValueError(f"RBM.pseudo_likelihood: v has shape {v.shape}; expected (N, {len(self.a)})")
@@ -126,9 +126,10 @@ class RBM:
 
     def gibbs(self, v, steps: int = 1, trajectory: bool = False) -> np.ndarray:
         """The visible units after `steps` Gibbs steps from v (..., V); trajectory: all on the way, (steps + 1, ..., V)."""
+        check_count("RBM.gibbs: steps", steps)
         v = self._rows("RBM.gibbs", v)
         path = [v]
-        for _ in range(check_steps("RBM.gibbs", steps)):
+        for _ in range(steps):
             v = self._draw_visible(draw(self._hidden(v), self.rng))
             if trajectory:
                 path.append(v)
@@ -144,9 +145,10 @@ class RBM:
         if known.dtype != bool or known.shape not in (v.shape, v.shape[-1:]):
             raise ValueError(f"RBM.reconstruct: known has shape {known.shape} and dtype {known.dtype}; expected bools, "
                              f"like v, {v.shape}, or ({len(self.a)},)")
+        check_count("RBM.reconstruct: steps", steps)
         v = self._rows("RBM.reconstruct", np.where(known, v, 0))
         now = np.where(known, v, self._draw_visible(np.zeros((*v.shape[:-1], len(self.b)), v.dtype)))
-        for _ in range(check_steps("RBM.reconstruct", steps)):
+        for _ in range(steps):
             h = draw(self._hidden(now), self.rng)
             now = np.where(known, v, self._draw_visible(h))
         return np.where(known, v, self._visible(h))
@@ -226,10 +228,3 @@ def as_log_z(name, log_z):
     if np.ndim(log_z) != 0:
         raise ValueError(f"{name}: log_z is {log_z!r}; expected a number, such as log_partition(...).log_z")
     return log_z
-
-
-def check_steps(name, steps) -> int:
-    """steps, if it is an int from 1 up."""
-    if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"{name}: steps is {steps!r}; expected an int >= 1")
-    return steps

@@ -12,6 +12,7 @@ tuples of them. There is no hidden table, and nothing to call in `__init__`.
 
 Read layers.py next for the layers, losses.py for what they are trained with.
 """
+from contextlib import contextmanager
 from typing import Iterator
 
 import numpy as np
@@ -196,3 +197,15 @@ class Module:
                 if getattr(module, name).dtype.kind == "f":
                     setattr(module, name, getattr(module, name).astype(dtype))
         return self
+
+
+@contextmanager
+def evaluating(model: Module):
+    """In this block the model is in evaluation mode; then each of its modules is in the mode that it was in."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training

@@ -11,6 +11,7 @@ Read ops/normalization.py for the maths of the gradient.
 """
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_dtype
 from ..autograd.tensor import Tensor
 from ..ops import matmul, reshape
@@ -139,8 +140,7 @@ class LocalResponseNorm(Module):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
-        if not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"LocalResponseNorm: size is {size}; expected an int, at least 1 channel")
+        check_count("LocalResponseNorm: size", size)
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Array) -> Tensor:

@@ -19,6 +19,7 @@ from typing import Callable
 
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_rng
 from ..autograd.tensor import Tensor
 from ..ops import exp, logsumexp, mean, softplus, stack, sum
@@ -122,8 +123,7 @@ def importance_bound(vae: VAE, x: Array, k: int, log_likelihood: Callable = log_
     The wᵢ themselves underflow (e⁻⁸⁰⁰ is 0), so it is computed from their logarithms.
     Source: Burda, Grosse & Salakhutdinov 2016, Importance weighted autoencoders, eq. 8.
     """
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ValueError(f"importance_bound: k is {k!r}; expected an int >= 1")
+    check_count("importance_bound: k", k)
     rng, log_w = default_rng(vae.rng if rng is None else rng), []
     mu, log_var = vae.encode(x)                                                             # (N, ...) -> 2 × (N, L)
     zero = np.zeros(mu.shape, mu.dtype)

@@ -1,8 +1,9 @@
 """Adam: momentum and a learning rate for every parameter. AdamW: Adam with honest weight decay."""
 import numpy as np
 
+from ..arguments import check_fraction, check_positive
 from ..kernels import updates
-from .optimizer import FirstOrder, check_fraction, check_positive
+from .optimizer import FirstOrder
 
 
 class Adam(FirstOrder):

@@ -4,7 +4,8 @@ s is a sum or a running mean of squared gradients; dividing by √s makes steps 
 """
 import numpy as np
 
-from .optimizer import FirstOrder, check_fraction, check_positive
+from ..arguments import check_fraction, check_positive
+from .optimizer import FirstOrder
 
 
 class Adagrad(FirstOrder):

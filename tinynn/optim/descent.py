@@ -4,9 +4,10 @@
 """
 import numpy as np
 
+from ..arguments import check_positive
 from ..autograd.settings import no_grad
 from .line_search import strong_wolfe
-from .optimizer import Optimizer, check_loss, check_positive
+from .optimizer import Optimizer, check_loss
 
 
 class Descent(Optimizer):

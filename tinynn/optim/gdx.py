@@ -1,8 +1,8 @@
 """GDX: gradient descent that finds its own learning rate: faster while things go well, slower when they don't."""
 import numpy as np
 
+from ..arguments import check_fraction, check_positive
 from .descent import Descent
-from .optimizer import check_fraction, check_positive
 
 
 class GDX(Descent):

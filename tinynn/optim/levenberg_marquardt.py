@@ -8,11 +8,12 @@ Small μ: Newton-like, quadratic convergence. Large μ: a short step downhill. �
 """
 import numpy as np
 
+from ..arguments import check_positive
 from ..autograd.backward import ancestors
 from ..autograd.jacobian import check_residual, jacobian_blocks, rows_independent
 from ..autograd.tensor import as_array
 from ..kernels.threads import one_blas_thread
-from .optimizer import Optimizer, check_positive
+from .optimizer import Optimizer
 
 
 class LevenbergMarquardt(Optimizer):

@@ -1,7 +1,8 @@
 """Momentum: steps accumulate along a valley and cancel across it."""
 import numpy as np
 
-from .optimizer import FirstOrder, check_fraction
+from ..arguments import check_fraction
+from .optimizer import FirstOrder
 
 
 class Momentum(FirstOrder):

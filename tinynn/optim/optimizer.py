@@ -12,6 +12,7 @@ A training loop, for any optimizer:
 """
 import numpy as np
 
+from ..arguments import check_positive
 from ..autograd.tensor import Tensor
 from .flat import FlatVector
 
@@ -102,15 +103,3 @@ def check_loss(loss) -> Tensor:
         raise TypeError(f"closure() returned a {type(loss).__name__} of shape {np.shape(loss)}; expected a scalar Tensor, "
                         "the loss")
     return loss
-
-
-def check_positive(name, value):
-    """Raise ValueError unless value is a finite number > 0."""
-    if not (isinstance(value, (int, float, np.number)) and 0 < value < float("inf")):
-        raise ValueError(f"{name} is {value!r}; expected a number > 0")
-
-
-def check_fraction(name, value):
-    """Raise ValueError unless 0 <= value < 1."""
-    if not (isinstance(value, (int, float, np.number)) and 0 <= value < 1):
-        raise ValueError(f"{name} is {value!r}; expected a number in [0, 1)")

@@ -5,7 +5,7 @@ hand sets `optimizer.epoch`.
 """
 import math
 
-from .optimizer import check_positive
+from ..arguments import check_positive
 
 
 def step(lr, every, factor=0.1):

@@ -22,12 +22,13 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
+from ..arguments import check_count, check_positive
 from ..autograd.backward import grad
 from ..autograd.settings import default_rng, no_grad, settings, switched
 from ..autograd.tensor import Tensor, as_array
-from ..nn.module import Array, Module, as_input
+from ..nn.module import Array, Module, as_input, evaluating
 from ..ops import mean, relu, softplus, sqrt, sum
-from ..optim.optimizer import FirstOrder, check_positive
+from ..optim.optimizer import FirstOrder
 from .checkpoint import Checkpoint
 from .fit import Bar, batches
 from .history import AdversarialHistory
@@ -147,16 +148,10 @@ def frozen(model):
 
 def generate(generator: Module, z: np.ndarray, batch_size: int = 1000) -> np.ndarray:
     """What the generator makes of latents z (N, ...), N ≥ 1: in evaluation mode, without a graph, batch_size at once."""
-    check_counts("generate", {"len(z)": (len(z), 1), "batch_size": (batch_size, 1)})
-    modes = {module: module.training for module in generator.modules()}
-    generator.eval()
-    try:
-        with no_grad():
-            return np.concatenate([as_array(generator(z[start:start + batch_size]))
-                                   for start in range(0, len(z), batch_size)])
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    check_count("generate: len(z)", len(z))
+    check_count("generate: batch_size", batch_size)
+    with evaluating(generator), no_grad():
+        return np.concatenate([as_array(generator(z[start:start + batch_size])) for start in range(0, len(z), batch_size)])
 
 
 # --- the loop -------------------------------------------------------------------------------------------
@@ -200,8 +195,6 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
     if checkpoint:
         saved = Checkpoint(checkpoint, Players(generator, critic), Optimizers(generator_optimizer, critic_optimizer), rng)
         history, _ = saved.resume(history)
-        if history.stop_reason in ("interrupted", "all epochs done"):
-            history.stop_reason = None
     before, start = history.seconds[-1] if len(history) else 0.0, time.perf_counter()
     bar = Bar(epochs, len(history), progress)
     generator.train()
@@ -278,18 +271,12 @@ def numbers(name, logits) -> Tensor:
     return logits
 
 
-def check_counts(function, counts):
-    """Raise ValueError for what is no int, or too small; counts: name -> (value, least)."""
-    for name, (value, least) in counts.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{function}: {name} is {value!r}; expected an int >= {least}")
-
-
 def check(x, generating, judging, shape, clip, penalty, **counts):
     """Raise for arguments of fit_adversarial that don't fit together; counts: name = (value, least)."""
     if x.ndim == 0 or len(x) == 0 or x.dtype.kind != "f":
         raise ValueError(f"fit_adversarial: x has shape {x.shape} and dtype {x.dtype}; expected floats (M, ...), M at least 1")
-    check_counts("fit_adversarial", counts | {f"latent[{i}]": (n, 1) for i, n in enumerate(shape)})
+    for name, (value, least) in (counts | {f"latent[{i}]": (n, 1) for i, n in enumerate(shape)}).items():
+        check_count(f"fit_adversarial: {name}", value, least)
     for name, value in (("clip", clip), ("penalty", penalty)):
         if value is not None:
             check_positive(f"fit_adversarial: {name}", value)

@@ -72,4 +72,6 @@ class Checkpoint:
                 rng.bit_generator.state = state
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path}: not a checkpoint of this run ({error}); delete it, or name another") from None
+        if history.stop_reason in ("interrupted", "all epochs done", "a callback asked to stop"):      # it can go on
+            history.stop_reason = None
         return history, part("best.") or None

@@ -13,10 +13,12 @@ import time
 
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_rng, no_grad
 from ..autograd.tensor import as_array
 from ..nn import MSELoss
 from ..nn.losses import compared
+from ..nn.module import evaluating
 from ..optim import LevenbergMarquardt
 from ..optim.descent import Descent
 from .checkpoint import Checkpoint
@@ -37,16 +39,10 @@ def batches(x, y, size=None, rng=None):
 def evaluate(model, x, y, loss, batch_size=None) -> float:
     """The mean loss over all examples, in evaluation mode and without a graph; batch_size: how many at once."""
     size, total = batch_size or max(len(x), 1), 0.0
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with no_grad():
-            for start in range(0, len(x), size):
-                part = slice(start, start + size)
-                total += loss(model(x[part]), y[part]).item() * len(x[part])
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with evaluating(model), no_grad():
+        for start in range(0, len(x), size):
+            part = slice(start, start + size)
+            total += loss(model(x[part]), y[part]).item() * len(x[part])
     return total / len(x)
 
 
@@ -61,8 +57,9 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
     validation: (x, y) for val_loss, measured after each epoch in evaluation mode.
     patience: stop after this many epochs without a new minimum of val_loss; the weights of the best epoch come back, also
         if training ends for another reason.
-    checkpoint: a path. The whole state is written there every now and then (at most a twentieth of the time goes into it)
-        and at the end, and training goes on from there if the file exists: bit for bit as if it had not been interrupted.
+    checkpoint: a path. The whole state is written there after the first epoch, every now and then (at most a twentieth of
+        the time goes into it) and at the end, and training goes on from there if the file exists: bit for bit as if it had
+        not been interrupted.
         The optimizer's settings come from the file, too; data, loss and batch_size must be those of the first run.
     rng: for the order of the batches; default: the default Generator. progress: show a bar.
     callbacks: functions called with the History after each epoch; training stops if one returns True.
@@ -79,8 +76,6 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
     saved = Checkpoint(checkpoint, model, optimizer, rng) if checkpoint else None
     if saved:
         history, best = saved.resume(history)
-        if history.stop_reason in ("interrupted", "all epochs done"):
-            history.stop_reason = None
     before = history.seconds[-1] if len(history) else 0.0
     start = time.perf_counter()
 
@@ -150,8 +145,8 @@ def check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience
     if x.ndim == 0 or len(x) == 0 or len(x) != len(y):
         raise ValueError(f"x has shape {x.shape}, y has {y.shape}; expected the same number of examples, at least one")
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
-        if value is not None and (not isinstance(value, (int, np.integer)) or value < least):
-            raise ValueError(f"{name} is {value!r}; expected an int >= {least}")
+        if value is not None:
+            check_count(name, value, least)
     if patience is not None and validation is None:
         raise ValueError("patience needs validation=(x, y)")
     if validation is not None and (len(validation) != 2 or len(validation[0]) != len(validation[1])

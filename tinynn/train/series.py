@@ -7,11 +7,15 @@
 Everything is oldest first: x[i] = series[i:i + lag] and y[i] = series[i + lag]. An index wrong by one is the classical
 mistake here, and the scores look plausible; on the series x_t = t it shows at once: tests/train/test_series.py.
 """
+from contextlib import nullcontext
+
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import no_grad
 from ..autograd.tensor import as_array
 from ..nn import Module
+from ..nn.module import evaluating
 from ..scaling import as_finite_floats
 
 
@@ -23,7 +27,7 @@ def windows(series, lag: int) -> tuple[np.ndarray, np.ndarray]:
     series = as_finite_floats("windows (series)", series)
     if series.ndim != 1:
         raise ValueError(f"windows: series has shape {series.shape}; expected (T,); take one column, or .ravel()")
-    check_count("windows", "lag", lag)
+    check_count("windows: lag", lag)
     if len(series) <= lag:
         raise ValueError(f"windows: series has {len(series)} values and lag is {lag}; expected more values than lag, as "
                          "a window needs a value after it; use a smaller lag")
@@ -46,31 +50,25 @@ def forecast(model, start, steps: int, low=None, high=None, recurrent=False, sta
     window = as_finite_floats("forecast (start)", start)
     if window.ndim != 2 or 0 in window.shape:
         raise ValueError(f"forecast: start has shape {window.shape}; expected (M, lag), M windows; for one, window[None]")
-    check_count("forecast", "steps", steps)
+    check_count("forecast: steps", steps)
     low, high = -np.inf if low is None else float(low), np.inf if high is None else float(high)
     if not low < high:
         raise ValueError(f"forecast: low is {low}, high is {high}; expected low < high; the range of the training data, say")
     M, predictions = len(window), []
-    modes = {module: module.training for module in model.modules()} if isinstance(model, Module) else {}
-    try:
-        for module in modes:
-            module.training = False
-        with no_grad(), np.errstate(over="ignore", invalid="ignore"):
-            for _ in range(steps):
-                if state is None:
-                    y = as_array(model(window[:, :, None] if recurrent else window))    # (M, lag) or (M, lag, 1) -> (M, 1)
-                else:
-                    y, state = model(window[:, None], state)                            # (M, 1, lag) -> (M, 1, 1)
-                    y = as_array(y)[:, 0]                                               # (M, 1, 1) -> (M, 1)
-                if y.shape != (M, 1):
-                    raise ValueError(f"forecast: the model made {y.shape} of {M} windows; expected ({M}, 1), one value for "
-                                     "each; of a recurrent layer's outputs, pass the last one to a Linear(units, 1)")
-                y = np.clip(y, low, high)
-                predictions.append(y)
-                window = np.concatenate([window[:, 1:], y], axis=1)                 # (M, lag - 1), (M, 1) -> (M, lag)
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with evaluating(model) if isinstance(model, Module) else nullcontext(), no_grad(), \
+            np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(steps):
+            if state is None:
+                y = as_array(model(window[:, :, None] if recurrent else window))    # (M, lag) or (M, lag, 1) -> (M, 1)
+            else:
+                y, state = model(window[:, None], state)                            # (M, 1, lag) -> (M, 1, 1)
+                y = as_array(y)[:, 0]                                               # (M, 1, 1) -> (M, 1)
+            if y.shape != (M, 1):
+                raise ValueError(f"forecast: the model made {y.shape} of {M} windows; expected ({M}, 1), one value for "
+                                 "each; of a recurrent layer's outputs, pass the last one to a Linear(units, 1)")
+            y = np.clip(y, low, high)
+            predictions.append(y)
+            window = np.concatenate([window[:, 1:], y], axis=1)                 # (M, lag - 1), (M, 1) -> (M, lag)
     return np.concatenate(predictions, axis=1)                                      # steps × (M, 1) -> (M, steps)
 
 
@@ -115,7 +113,7 @@ def hold_out(n: int, start: int, stop: int, gap: int) -> tuple[np.ndarray, np.nd
     gap = lag, training has seen no value of the validation windows. With `k_fold`'s shuffled folds it has seen nearly all.
     """
     for argument, value, least in (("n", n, 1), ("start", start, 0), ("stop", stop, 0), ("gap", gap, 0)):
-        check_count("hold_out", argument, value, least)
+        check_count(f"hold_out: {argument}", value, least)
     rows = np.arange(n)
     train, validation = rows[(rows < start - gap) | (rows >= stop + gap)], rows[start:stop]
     if stop > n or not len(train) or not len(validation):
@@ -127,8 +125,8 @@ def hold_out(n: int, start: int, stop: int, gap: int) -> tuple[np.ndarray, np.nd
 
 def blocked_folds(n: int, folds: int, gap: int) -> list:
     """`folds` pairs (train, validation), as from `hold_out`, over n windows in order; each window validates once."""
-    check_count("blocked_folds", "n", n)
-    check_count("blocked_folds", "folds", folds, least=2)
+    check_count("blocked_folds: n", n)
+    check_count("blocked_folds: folds", folds, least=2)
     edges = np.linspace(0, n, folds + 1).astype(int)
     return [hold_out(n, start, stop, gap) for start, stop in zip(edges[:-1], edges[1:])]
 
@@ -153,9 +151,3 @@ def checked(name, truth, prediction) -> tuple:
         raise ValueError(f"{name}: truth has shape {truth.shape}, prediction {prediction.shape}; expected (steps,) and "
                          "(steps,) or (M, steps), at least one step; use .ravel() on a column")
     return truth, prediction
-
-
-def check_count(name, argument, value, least=1):
-    """Raise unless `value` is an int of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name}: {argument} is {value!r}; expected an int >= {least}")

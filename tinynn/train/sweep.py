@@ -97,10 +97,20 @@ def one_named_job(name, folder, function, setting, seed):
     return one_job(function, {**setting, "checkpoint": folder / f"{name}.checkpoint"}, seed)
 
 
+def uninterrupted(history):
+    """The history; KeyboardInterrupt if Ctrl-C ended training. For what goes on with a network only if it has learned all:
+
+        history = uninterrupted(tn.fit(...))
+    """
+    if history.stop_reason == "interrupted":
+        raise KeyboardInterrupt
+    return history
+
+
 @contextlib.contextmanager
 def interrupts_passed_on():
     """A block that Ctrl-C ends with KeyboardInterrupt also where `fit` kept it to itself: half a job is no result. It ends
-    when the job does; one that trains several networks in turn had better look at history.stop_reason itself."""
+    when the job does, or where it says `uninterrupted`."""
     before, seen = signal.getsignal(signal.SIGINT), []
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
@@ -112,6 +122,9 @@ def interrupts_passed_on():
     signal.signal(signal.SIGINT, note)
     try:
         yield
+    except Exception:                                                    # as of half a history
+        if not seen:
+            raise
     finally:
         signal.signal(signal.SIGINT, before)
     if seen:
