@@ -63,6 +63,29 @@ def test_other_weights_are_as_the_linear_programme_of_all_ways(n, m, seed, size)
     assert (P >= 0).all()
 
 
+@given(st.integers(2, 6), st.booleans(), st.sampled_from([1e3, 1e8, 1e10, 1e12, 1e20, 1e100]), seeds)
+def test_pairs_that_must_not_meet(n, equal, dear, seed):
+    """Two of the costs are so large that they drown all others; the cheapest plan that goes round them has none of them."""
+    rng = np.random.default_rng(seed)
+    m = n if equal else n + 1
+    a, b, C = (None, None, rng.random((n, m))) if equal else (drawn(rng, n), drawn(rng, m), rng.random((n, m)))
+    shut = np.zeros((n, m), bool)
+    shut[rng.integers(n, size=2), rng.integers(m, size=2)] = True
+    weights = (np.full(n, 1 / n), np.full(m, 1 / m)) if equal else (a, b)
+    sums = np.vstack([np.kron(np.eye(n), np.ones(m)), np.kron(np.ones(n), np.eye(m))])
+    bounds = [(0, 0 if no else None) for no in shut.ravel()]
+    without = optimize.linprog(C.ravel(), A_eq=sums, b_eq=np.concatenate(weights), bounds=bounds)
+    if without.status == 0:
+        P = emd(a, b, np.where(shut, dear, C))
+        assert (P[shut] == 0).all()
+        np.testing.assert_allclose((P * C).sum(), without.fun, rtol=1e-9)
+
+
+def test_a_plan_that_costs_nothing_is_left_as_it_is():
+    P = emd(None, None, 1e12 * (1 - np.eye(3)))
+    np.testing.assert_array_equal(P, np.eye(3) / 3)
+
+
 def test_ways_are_opened_until_nothing_can_be_saved(monkeypatch):
     """With useless prices to begin with, many rounds are needed, and the plan is the same."""
     x, y = points(30, 40)

@@ -53,13 +53,27 @@ def emd(a, b, C) -> np.ndarray:
     a (n,), b (m,): weights ≥ 0 that add up to 1; None: all equal. C (n, m): finite costs.
     As many places here as there, all weights equal: an assignment of rows to columns (Jonker & Volgenant 1987), by SciPy.
     Else linear programmes, see `cheapest_by_columns`: a tenth of a second for n = m = 500.
+    For a pair that must not meet, give a cost that is large beside the others.
     To differentiate the cost: P is a constant in (P * C).sum(), as a small change of C changes the best P nowhere else than
     where two plans cost the same (PC, section 9.1). ValueError: bad input.
     """
     a, b, C = problem("emd", a, b, C)
-    (n, m), dtype, C = C.shape, C.dtype, C.astype(np.float64)
+    cost = C.astype(np.float64) - C.min()
+    while True:
+        P = cheapest(a, b, cost)
+        # A way dearer than min(n, m) of those in this plan is in no cheapest one: no more of them take its place. All is
+        # computed in units of the largest cost, so such a way ("never this pair: 1e12") would drown the others.
+        limit = 2 * min(C.shape) * cost[P > 1e-15].max()
+        if not 0 < limit < cost.max():
+            return P.astype(C.dtype)
+        cost = np.minimum(cost, limit)
+
+
+def cheapest(a, b, C):
+    """The cheapest plan, to some 1e-10 of the largest cost."""
+    n, m = C.shape
     # Nearly the best prices, by Sinkhorn. With f + g taken off the costs the same plan is the cheapest, and found sooner.
-    size = np.abs(C).max() or 1.0
+    size = C.max() or 1.0
     for share in (0.01, 0.001):                     # first coarsely: alone, the fine one takes up to 3 times as long
         _, f, g, _, _ = kernels.sinkhorn(a, b, C, share * size, 0.01, 100)
         C = C - f[:, None] - g
@@ -67,9 +81,8 @@ def emd(a, b, C) -> np.ndarray:
         from scipy.optimize import linear_sum_assignment
         P = np.zeros((n, n))
         P[linear_sum_assignment(C)] = 1 / n
-    else:
-        P = cheapest_by_columns(a, b, C)
-    return P.astype(dtype)
+        return P
+    return cheapest_by_columns(a, b, C)
 
 
 def cheapest_by_columns(a, b, C):
