@@ -72,6 +72,15 @@ def test_a_small_model():
     assert len(arrows) == 7 and svg._repr_svg_() == svg
 
 
+def test_equal_graphs_have_equal_pictures():
+    """Wherever in memory their nodes are."""
+    def loss():
+        a, b = (tn.Tensor(np.ones(n), requires_grad=True) for n in (3, 1))
+        return tn.mean(a * b + a / b - tn.exp(b) * tn.sin(a + b))
+    losses = [loss() for _ in range(20)]
+    assert len({str(graph(y)) for y in losses}) == 1
+
+
 def test_leaves_have_no_names_without_a_model():
     x = tn.Tensor([1.0, 2.0], requires_grad=True)
     y = tn.exp(x * 3 + x)

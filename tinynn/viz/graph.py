@@ -60,8 +60,9 @@ def in_rows(y, names) -> list:
     order = ancestors(y._node)                                  # newest first: all uses of a node come before it
     depth = {y._node: 0}
     for node in order:
-        for parent in set(node.parents) - {None}:
-            depth[parent] = max(depth.get(parent, 0), depth[node] + 1)
+        for parent in dict.fromkeys(node.parents):
+            if parent is not None:
+                depth[parent] = max(depth.get(parent, 0), depth[node] + 1)
     if len(depth) > LARGEST:
         raise ValueError(f"graph: the graph has {len(depth)} ops and leaves; expected at most {LARGEST}, as more cannot be "
                          "read: draw fewer time steps, or a part")
