@@ -49,6 +49,8 @@ def parse(argv):
     if arguments.command == "run":
         known = list(discover())
         arguments.all = arguments.names == ["all"]
+        if "all" in arguments.names and not arguments.all:
+            run.error("'all' is every exercise; leave out the other names")
         names = known if arguments.all else list(dict.fromkeys(arguments.names))
         for name in names:
             if name not in known:

@@ -22,7 +22,10 @@ def write(out: Path) -> Path:
     cards, problems = [], []
     for path in sorted(Path(out).glob("*/card.json")):
         try:
-            cards.append(Card.load(path))
+            card = Card.load(path)
+            if card.name != path.parent.name:
+                raise ValueError(f"{path}: is a card of {card.name}; expected it in a folder of that name")
+            cards.append(card)
         except ValueError as error:
             problems.append(str(error))
     Path(out).mkdir(parents=True, exist_ok=True)
@@ -54,9 +57,9 @@ def number(x: float | None) -> str:
         return "diverged"
     if x == int(x) and abs(x) < 1e6:
         text = f"{int(x):,}"
-    elif 1e-3 <= abs(x) < 1e4:
+    elif 1e-3 <= abs(x) < 9999.5:
         text = f"{x:.4g}"
-    elif 1e4 <= abs(x) < 1e6:
+    elif 1 <= abs(x) < 1e6:
         text = f"{x:,.0f}"
     else:
         mantissa, exponent = f"{x:.2e}".split("e")

@@ -118,6 +118,7 @@ def test_one_blas_thread_a_process_and_jobs_reach_joblib(tmp_path):
 
 @pytest.mark.parametrize("wrong, message", [
     (["tinny"], "no exercise 'tinny'; did you mean tiny"), (["qqq"], "one of: tiny, broken, stopped"),
+    (["all", "tiny"], "'all' is every exercise"),
     (["tiny", "--jobs", "0"], "--jobs is 0"), (["tiny", "--seed", "-1"], "--seed -1"), ([], "NAME")])
 def test_bad_arguments_are_refused_before_anything_runs(wrong, message, capsys):
     with pytest.raises(SystemExit) as stop:

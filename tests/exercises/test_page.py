@@ -103,6 +103,12 @@ def test_the_page_keeps_the_cards_of_earlier_runs_and_the_order_of_the_course(re
     assert "Session 1 · supervised" in text and "Other exercises" in text and "<signal>" not in text
 
 
+def test_a_copy_of_a_card_is_named_and_not_taken_for_the_card(results):
+    shutil.copytree(results / "noise", results / "noise before")
+    reader = Reader(page.write(results).read_text())
+    assert reader.ids.count("noise") == 1 and "noise before" in reader.text and "expected it in a folder" in reader.text
+
+
 def test_a_damaged_card_is_named_and_the_others_are_shown(results):
     (results / "noise" / "card.json").write_text("{")
     text = Reader(page.write(results).read_text()).text
@@ -145,7 +151,7 @@ def test_any_text_and_number_can_be_shown(text, x):
 @pytest.mark.parametrize("x, expected", [
     (0, "0"), (31370, "31,370"), (31370.4, "31,370"), (-12.381, "−12.38"), (0.0571234, "0.05712"),
     (3.05e-9, "3.05·10⁻⁹"), (6.02e23, "6.02·10²³"), (-1e-5, "−1.00·10⁻⁵"),
-    (None, "diverged"), (2.0, "2"), (999999.9, "1,000,000")])
+    (None, "diverged"), (2.0, "2"), (999999.9, "1,000,000"), (9999.4, "9999"), (9999.7, "10,000"), (-9999.5, "−10,000")])
 def test_numbers(x, expected):
     assert page.number(x) == expected
 

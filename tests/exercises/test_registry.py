@@ -29,5 +29,10 @@ def test_every_exercise_says_what_to_change_first_and_names_a_test_that_is_there
     assert f"def {function}(" in (Path(__file__).parents[2] / path).read_text()
 
 
-def test_there_is_nothing_to_change_in_what_is_no_exercise():
+def test_there_is_nothing_to_change_in_what_is_no_exercise(tmp_path, monkeypatch):
     assert registry.change_first("nothing") == ""
+    monkeypatch.setattr(registry, "__file__", str(tmp_path / "registry.py"))
+    (tmp_path / "generative").mkdir()
+    for name, source in (("rbm", b'"""Change first: this."""\n'), ("gan", b"def broken(:\n"), ("vae", b'"""\xff"""\n')):
+        (tmp_path / "generative" / f"{name}.py").write_bytes(source)
+    assert [registry.change_first(name) for name in ("rbm", "gan", "vae")] == ["this.", "", ""]
