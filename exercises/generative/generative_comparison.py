@@ -32,12 +32,12 @@ from tinynn.energy import DBM, RBM
 from tinynn.energy.partition import LogPartition
 from tinynn.nn.variational import importance_bound
 from tinynn.optim import schedules
-from tinynn.train import generate, sweep
+from tinynn.train import generate, sweep, uninterrupted
 from tinynn.viz import COLOURS, plain_numbers
 
 MODELS = ("RBM", "DBM", "GAN", "WGAN", "VAE")
 REAL, GAUSSIAN, PIXELS = BESIDE = ("other real digits", "a Gaussian", "pixels by themselves")
-KIND = {"RBM": "ln p of test digits"} | dict.fromkeys(("DBM", "VAE"), "bound on ln p of test digits")
+LIKELY, MACHINES = ("RBM", "DBM", "VAE"), ("RBM", "DBM")        # those with ln p, or a bound on it; those that need Z for it
 COLOUR = dict(zip((*MODELS, *BESIDE), (*COLOURS[:5], "#000000", "#777777", "#bbbbbb")))
 
 
@@ -69,7 +69,7 @@ QUICK = ComparisonConfig(takes="15 s", quick=True, images=1500, test=300, epochs
 
 def build(name="VAE", config=CONFIG, rng=None):
     """The model of that name, as its own exercise has it: of a GAN and a WGAN, generator and critic."""
-    if name in ("RBM", "DBM"):
+    if name in MACHINES:
         return RBM(784, config.hidden[0], rng) if name == "RBM" else DBM(784, *config.hidden[1], rng)
     return vae.build(rng=rng) if name == "VAE" else gan.build(dropout=0.3 if name == "GAN" else 0.0, rng=rng)
 
@@ -81,24 +81,24 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     x, *_, drawn = digits(*counts)
     model, epochs = build(name, config, rng), dict(zip(MODELS, config.epochs))[name]
     start, log_p = time.perf_counter(), None
-    if name in ("RBM", "DBM"):
+    if name in MACHINES:
         how = {"batch_size": config.batch, "binarise": True, "progress": False}
         falling = schedules.cosine(0.05, epochs)
         if name == "DBM":
-            model.pretrain(x, epochs, falling, **how)
-            model.fit(x, epochs, schedules.cosine(0.03, epochs), **how)
+            uninterrupted(model.pretrain(x, epochs, falling, **how)[1])
+            uninterrupted(model.fit(x, epochs, schedules.cosine(0.03, epochs), **how))
         else:
-            model.fit(x, epochs, falling, persistent=True, **how)
+            uninterrupted(model.fit(x, epochs, falling, persistent=True, **how))
     elif name == "VAE":
         adam = optim.Adam(model.parameters(), lr=schedules.cosine(1e-3, epochs))
-        tn.fit(vae.Drawn(model, rng), x, x, loss=vae.loss, optimizer=adam, epochs=epochs, batch_size=config.batch, rng=rng,
-               progress=False, checkpoint=setting.get("checkpoint"))
+        uninterrupted(tn.fit(vae.Drawn(model, rng), x, x, loss=vae.loss, optimizer=adam, epochs=epochs, rng=rng,
+                             batch_size=config.batch, progress=False, checkpoint=setting.get("checkpoint")))
     else:
         kind = wgan.PLAIN if name == "GAN" else wgan.PENALISED
         wgan.play(kind, *model, gan.centred(x), wgan.GAMES[kind]["rate"], epochs, latent=gan.LATENT,
                   clip=None, batch_size=wgan.CONFIG.batch, samples=1, rng=rng, checkpoint=setting.get("checkpoint"))
     seconds, z = time.perf_counter() - start, LogPartition(np.nan, np.nan, np.nan)
-    if name in ("RBM", "DBM"):
+    if name in MACHINES:
         z = estimate(model, counts, config.temperatures, rng)
         log_p = (model.log_likelihood if name == "RBM" else model.lower_bound)(drawn, z.log_z).mean()
     elif name == "VAE":
@@ -154,32 +154,44 @@ def run(config: ComparisonConfig) -> Card:
     pictures |= {name: [x] for name, x in besides(data, config, rng).items()}
     verdicts = {name: [judge.assess(*judge.read(reader, x), real) for x in of] for name, of in pictures.items()}
     bits = {name: [judge.assess(*judge.read(reader, np.float32(rng.random(x.shape) < x)), real) for x in pictures[name]]
-            for name in ("RBM", "DBM", "VAE")}
-    add_rows(card, found, verdicts, bits, config)
+            for name in LIKELY}
+    table = measures(found, verdicts, config)
+    add_rows(card, table, bits)
     add_pitfalls(card, found, verdicts, bits)
     draw_samples(card, pictures)
+    draw_table(card, table, config)
     draw_measures(card, found, verdicts, config)
     return card
 
 
-def add_rows(card, found, verdicts, bits, config):
-    for name, of in verdicts.items():
-        for what, better in (("Fréchet distance", "lower"), ("precision", "higher"), ("recall", "higher")):
-            card.add_row(f"{what}, {name}", [one[what] for one in of], better=better)
-        card.add_row(f"pictures that the judge is sure of, {name}", [100 * one["shares"].sum() for one in of], unit="%",
-                     better="higher")
-        card.add_row(f"least frequent digit, {name}", [100 * one["shares"].min() for one in of], unit="%", better="higher")
-        if name in found:
-            if name in KIND:
-                card.add_row(f"{KIND[name]}, {name}", [one["log_p"] for one in found[name]], unit="nats", better="higher")
-            if name in ("RBM", "DBM"):
-                card.add_row(f"standard error of ln Z, {name}", [one["error"] for one in found[name]], unit="nats")
-                card.add_row(f"chains of AIS that count, {name}", [100 * one["effective"] for one in found[name]], unit="%")
-            card.add_row(f"parameters, {name}", found[name][0]["parameters"])
-            layers_and_both = 3 if name == "DBM" else 1
-            card.add_row(f"passes over the images, {name}", layers_and_both * dict(zip(MODELS, config.epochs))[name])
-            card.add_row(f"time to learn, {name}", [one["seconds"] for one in found[name]], unit="s")
-            card.add_row(f"time for 1,000 pictures, {name}", [one["sampling"] for one in found[name]], unit="s")
+def measures(found, verdicts, config) -> list:
+    """What stands where the reports have ticks: (measure, unit, which is better or "", {name: a number for each run})."""
+    passes = dict(zip(MODELS, config.epochs)) | {"DBM": 3 * config.epochs[1]}               # each layer, then both
+
+    def judged(number):
+        return {name: [number(one) for one in of] for name, of in verdicts.items()}
+
+    def measured(number, names=MODELS):
+        return {name: [one[number] for one in found[name]] for name in names}
+    return [
+        ("Fréchet distance", "", "lower", judged(lambda one: one["Fréchet distance"])),
+        ("precision", "", "higher", judged(lambda one: one["precision"])),
+        ("recall", "", "higher", judged(lambda one: one["recall"])),
+        ("pictures that the judge is sure of", "%", "higher", judged(lambda one: 100 * one["shares"].sum())),
+        ("least frequent digit", "%", "higher", judged(lambda one: 100 * one["shares"].min())),
+        ("ln p of test digits (DBM, VAE: a bound)", "nats", "", measured("log_p", LIKELY)),
+        ("standard error of ln Z", "nats", "", measured("error", MACHINES)),
+        ("chains of AIS that count", "%", "", {name: [100 * one["effective"] for one in found[name]] for name in MACHINES}),
+        ("parameters", "", "", measured("parameters")),
+        ("passes over the images", "", "", {name: [passes[name]] for name in MODELS}),
+        ("time to learn", "s", "lower", measured("seconds")),
+        ("time for 1,000 pictures", "s", "lower", measured("sampling"))]
+
+
+def add_rows(card, table, bits):
+    for what, unit, better, numbers in table:
+        for name, values in numbers.items():
+            card.add_row(f"{what}, {name}", values, unit=unit, better=better or "lower")
     for name, of in bits.items():
         card.add_row(f"Fréchet distance, {name}, pixels drawn", [one["Fréchet distance"] for one in of])
 
@@ -190,9 +202,9 @@ def add_pitfalls(card, found, verdicts, bits):
     far, good, whole = middle.values()
     sure = {name: 100 * np.median([one["shares"].sum() for one in of]) for name, of in verdicts.items()}
     drawn = {name: np.median([one["Fréchet distance"] for one in of]) for name, of in bits.items()}
-    near = {name: np.median([one["log_p"] for one in found[name]]) for name in KIND}
-    count = {name: np.median([one["effective"] for one in found[name]]) for name in ("RBM", "DBM")}
-    trusted = [name for name in KIND if not count.get(name, 1) < FEW] or list(KIND)
+    near = {name: np.median([one["log_p"] for one in found[name]]) for name in LIKELY}
+    count = {name: np.median([one["effective"] for one in found[name]]) for name in MACHINES}
+    trusted = [name for name in LIKELY if not count.get(name, 1) < FEW] or LIKELY
     best = max(trusted, key=lambda name: np.nan_to_num(near[name], nan=-np.inf))
     first = min(MODELS, key=lambda name: np.nan_to_num(far[name], nan=np.inf))
     slow = max(MODELS, key=lambda name: np.median([one["sampling"] for one in found[name]]))
@@ -225,6 +237,28 @@ def draw_samples(card, pictures):
         show(ax, in_rows(of[0][:36].reshape(-1, 28, 28), 6))
         ax.set_title(name, loc="center")
     card.add_figure(fig, "samples", "The first 36 pictures of each first run, not chosen. Of RBM, DBM, VAE: probabilities.")
+
+
+def draw_table(card, table, config):
+    import matplotlib.pyplot as plt
+    names, texts, best = (*MODELS, *BESIDE), [], []
+    for i, (_, _, better, numbers) in enumerate(table):
+        median = {name: np.median(values) for name, values in numbers.items()}
+        texts.append([format(median[name], ",.0f" if median[name] > 999 else ".3g") if name in median else "–"
+                      for name in names])
+        if better:
+            first = (min if better == "lower" else max)([name for name in MODELS if name in median], key=median.get)
+            best.append((i + 1, names.index(first)))
+    fig, ax = plt.subplots(figsize=(11, 3.6))
+    ax.axis("off")
+    cells = ax.table(texts, rowLabels=[f"{what}, {unit}" if unit else what for what, unit, *_ in table], loc="center",
+                     colLabels=[name.replace(" ", "\n", 1) for name in names], cellLoc="right", edges="horizontal")
+    for place, cell in cells.get_celld().items():
+        cell.set(linewidth=0.5, height=cell.get_height() * (1.1 if place[0] else 2))
+        cell.set_text_props(weight="bold" if place in best else "normal")
+    card.add_figure(fig, "table", f"Where the reports have ticks: medians of {config.runs} runs, {config.made:,} pictures of "
+                    "each. Bold: the best of the five models in a line, but not of ln p, where estimates that tend to be too "
+                    "high stand beside bounds. Right: pictures that no model made.")
 
 
 def draw_measures(card, found, verdicts, config):
