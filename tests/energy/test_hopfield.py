@@ -173,6 +173,33 @@ def test_two_states_may_swap():
     assert network.recall([1, -1], 50, "asynchronous", rng=0).reason == "converged"
 
 
+def test_where_a_state_ends_does_not_depend_on_the_others():
+    rng = np.random.default_rng(0)
+    with pytest.warns(UserWarning, match="can hold"):
+        network = Hopfield(rng.choice([-1.0, 1.0], (12, 20)), "hebb")
+    starts = rng.choice([-1.0, 1.0], (60, 20))
+    together = network.recall(starts)
+    assert (together.reason == "swaps two states").sum() > 10
+    for start, end, steps in zip(starts, together.states, together.steps):
+        alone = network.recall(start)
+        np.testing.assert_array_equal(alone.states, end)
+        assert alone.steps == steps
+
+
+def test_a_trajectory_ends_where_recall_without_one_does():
+    network = Hopfield([(1, 1), (-1, -1), (1, -1)])
+    starts = np.random.default_rng(1).uniform(-1, 1, (50, 2)) * [1e-3, 1]
+    plain, path = (network.recall(starts, 60, "asynchronous", rng=0, tolerance=1e-3, trajectory=kept)
+                   for kept in (False, True))
+    np.testing.assert_allclose(path.states, plain.states, atol=1e-12)
+    np.testing.assert_array_equal(path.steps, plain.steps)
+
+
+def test_one_pattern_is_never_too_many(recwarn):
+    Hopfield([(1, -1, 1, -1, 1)], "hebb")
+    assert not recwarn
+
+
 def test_recall_stops_at_the_limit_and_says_so():
     network = Hopfield(SPACE)
     start = np.full(3, 0.05)

@@ -42,7 +42,7 @@ class Hopfield:
             raise ValueError(f"Hopfield: rule is {rule!r}; expected one of {', '.join(RULES)}")
         self.patterns, self.rule, self.saturating = as_patterns(patterns), rule, rule == "li-michel-porod"
         stored, n = self.patterns.shape
-        if stored > capacity(rule, n):
+        if stored > max(capacity(rule, n), 1):
             warnings.warn(f"{stored} patterns are more than {rule} can hold in {n} units, about {capacity(rule, n):.3g}: "
                           "expect errors", stacklevel=2)
         self.W, self.b = RULES[rule](self.patterns)
@@ -88,8 +88,10 @@ class Hopfield:
         path, count = [x.copy()], np.full(len(x), steps)
         if trajectory:                                                                  # sweep by sweep
             for t in range(steps):
-                moved = recall_asynchronously(self.W, self.b, x, orders[t:t + 1], self.saturating, tolerance)
-                count[(moved == 0) & (count == steps)] = t
+                rows = np.flatnonzero(count == steps)                                   # those that still move
+                some = x[rows]
+                moved = recall_asynchronously(self.W, self.b, some, orders[t:t + 1], self.saturating, tolerance)
+                x[rows], count[rows[moved == 0]] = some, t
                 path.append(x.copy())
                 if not moved.any():
                     break

@@ -26,19 +26,21 @@ def iterate(update: Callable, x, steps: int, tolerance: float, trajectory: bool)
     """Apply `update`, (M, N) -> (M, N), until every state moves no more or swaps with one other, at most `steps` times."""
     count, reason = np.full(len(x), steps), np.full(len(x), "step limit", dtype=object)
     active, before = np.arange(len(x)), np.full_like(x, np.nan)         # the states that still move; those before x
-    path = [x.copy()]
+    path, ends = [x.copy()], x.copy()
     for t in range(steps):
         new = update(x[active])
         still = np.abs(new - x[active]).max(axis=1) <= tolerance
         swaps = ~still & (new == before[active]).all(axis=1) & (reason[active] == "step limit")
+        ends[active[swaps]] = new[swaps]
         for here, why in ((still, "converged"), (swaps, "swaps two states")):
             count[active[here]], reason[active[here]] = t, why
         before[active], x[active] = x[active], new
-        active = active[~still]
+        active = active[~still]                                         # what swaps goes on, for the trajectory
         if trajectory:
             path.append(x.copy())
         if (reason != "step limit").all():
             break
+    x = np.where((reason == "swaps two states")[:, None], ends, x)
     return Recall(x, count, reason, np.array(path) if trajectory else None)
 
 
