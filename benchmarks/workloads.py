@@ -197,7 +197,7 @@ def levenberg_marquardt():
         for _ in range(30):
             optimizer.step(closure)
 
-    def scipys():                                               # 30 Jacobians, as ours
+    def scipys():                                               # 30 evaluations at most: some steps are refused
         scipy.optimize.least_squares(residuals, start, jacobian, method="lm", max_nfev=30)
     contestants = {"tinynn": ours, "SciPy": scipys}
     if has("torch_levenberg_marquardt"):

@@ -101,9 +101,11 @@ def test_samples_depend_on_the_seed_only():
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("sizes", [(60, 50), (-1, 5)])
-def test_impossible_sizes_are_refused(sizes):
-    with pytest.raises(ValueError, match="at most 100"):
+@pytest.mark.parametrize("sizes, error, message", [
+    ((60, 50), ValueError, "at most 100"), ((-1, 5), ValueError, r"sizes\[0\] is -1"),
+    ((0.7, 0.3), ValueError, r"sizes\[0\] is 0.7; expected an int"), (50, TypeError, "sizes is 50; expected numbers of rows")])
+def test_impossible_sizes_are_refused(sizes, error, message):
+    with pytest.raises(error, match=message):
         data.disjoint_samples(100, sizes)
 
 

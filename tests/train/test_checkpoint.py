@@ -19,7 +19,7 @@ MAKERS = {"Adam": (optim.Adam, 16), "Momentum": (optim.Momentum, 16), "BFGS": (o
           "LM": (optim.LevenbergMarquardt, None), "BR": (optim.BayesianRegularization, None)}
 
 
-def train(name, epochs, checkpoint=None, callbacks=(), patience=None, dropout=False):
+def train(name, epochs, checkpoint=None, callbacks=(), patience=None, dropout=False, validate=True, **settings):
     """(model, history) of a small run, with a fixed seed."""
     rng = np.random.default_rng(5)
     x = np.linspace(-1, 1, 50)[:, None]
@@ -28,9 +28,9 @@ def train(name, epochs, checkpoint=None, callbacks=(), patience=None, dropout=Fa
         layers.insert(2, nn.Dropout(0.2, rng=rng))
     model = nn.Sequential(*layers)
     make, size = MAKERS[name]
-    history = tn.fit(model, x, np.sin(4 * x), loss=nn.MSELoss(), optimizer=make(model.parameters()), epochs=epochs,
-                     batch_size=size, validation=(x[::3], np.sin(4 * x[::3])), patience=patience, checkpoint=checkpoint,
-                     rng=np.random.default_rng(9), progress=False, callbacks=callbacks)
+    history = tn.fit(model, x, np.sin(4 * x), loss=nn.MSELoss(), optimizer=make(model.parameters(), **settings), epochs=epochs,
+                     batch_size=size, validation=(x[::3], np.sin(4 * x[::3])) if validate else None, patience=patience,
+                     checkpoint=checkpoint, rng=np.random.default_rng(9), progress=False, callbacks=callbacks)
     return model, history
 
 
@@ -68,6 +68,32 @@ def test_stopped_by_a_callback_then_resumed(tmp_path):
     _, history = train("Adam", 20, tmp_path / "run", [enough])
     assert history.stop_reason == "a callback asked to stop" and len(history) == 7
     same(train("Adam", 20, tmp_path / "run"), train("Adam", 20))
+
+
+def test_patience_may_end_or_grow_but_not_begin(tmp_path):
+    """Validation is best in the first epochs: the rate is far too large."""
+    path = tmp_path / "run"
+    model, history = train("Momentum", 9, path, patience=2, lr=1.5)
+    assert history.stop_reason == "no better validation loss" and len(history) < 9
+    stopped = len(history)
+    again, history = train("Momentum", 9, path, patience=2, lr=1.5)
+    assert len(history) == stopped and history.stop_reason == "no better validation loss"
+    _, history = train("Momentum", 9, path, patience=9, lr=1.5)
+    assert len(history) == 9 and history.stop_reason == "all epochs done"
+    model, history = train("Momentum", 12, path, lr=1.5)
+    x = np.linspace(-1, 1, 50)[::3, None]
+    assert tn.evaluate(model, x, np.sin(4 * x), nn.MSELoss()) == pytest.approx(history.val_loss[-1])     # not the best
+    with pytest.raises(ValueError, match="run: was written without patience"):
+        train("Momentum", 14, path, patience=2, lr=1.5)
+
+
+def test_validation_data_may_not_come_or_go(tmp_path):
+    train("Adam", 3, tmp_path / "with")
+    with pytest.raises(ValueError, match="with: was written with validation data"):
+        train("Adam", 5, tmp_path / "with", validate=False)
+    train("Adam", 3, tmp_path / "without", validate=False)
+    with pytest.raises(ValueError, match="without: was written without validation data"):
+        train("Adam", 5, tmp_path / "without")
 
 
 def test_a_finished_run_is_only_read(tmp_path):

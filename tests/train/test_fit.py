@@ -77,7 +77,7 @@ def test_early_stopping_brings_the_best_weights_back():
     model = network()
     history = tn.fit(model, x, y, loss=nn.MSELoss(), optimizer=optim.BFGS(model.parameters()), epochs=200,
                      validation=(x_val, y_val), patience=5, progress=False)
-    assert history.stop_reason == "no better validation loss for 5 epochs"
+    assert history.stop_reason == "no better validation loss"
     assert len(history) == history.best_epoch + 6
     assert tn.evaluate(model, x_val, y_val, nn.MSELoss()) == min(history.val_loss) == history.val_loss[history.best_epoch]
 

@@ -178,3 +178,9 @@ def test_bad_input_is_refused_by_name(call, message):
 def test_a_window_of_another_length_than_the_model_s_is_refused_by_the_model():
     with pytest.raises(ValueError, match="5"):
         forecast(nn.Linear(5, 1), LINE[None, :4], 1)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1.0])
+def test_a_constant_truth_has_no_variance_whatever_rounding_says(value):
+    with pytest.raises(ValueError, match="truth is constant"):
+        nmse(np.full(3, value), np.full(3, 1.1 * value))

@@ -154,3 +154,8 @@ def test_dask():
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         rows = sweep(draw, grid(a=[10, 20]), 2, dask=cluster.scheduler_address, progress=False)
     assert rows == sweep(draw, grid(a=[10, 20]), 2, progress=False)
+
+
+def test_settings_may_come_one_by_one():
+    rows = sweep(draw, ({"a": a} for a in (1, 2)), progress=False)
+    assert [row["a"] for row in rows] == [1, 2] and all(len(row["results"]) == 1 for row in rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinynn.arguments import check_count
 from tinynn.autograd.settings import default_rng
 
 from .sources import FILES
@@ -76,8 +77,12 @@ def disjoint_samples(n_rows: int, sizes, rng=None) -> tuple[np.ndarray, ...]:
 
     rng: Generator, seed, or None for the default Generator. ValueError: more rows are asked for than there are.
     """
+    if not np.iterable(sizes):
+        raise TypeError(f"disjoint_samples: sizes is {sizes!r}; expected numbers of rows, as (1000, 500)")
     sizes = tuple(sizes)
-    if any(size < 0 for size in sizes) or sum(sizes) > n_rows:
+    for i, size in enumerate(sizes):
+        check_count(f"disjoint_samples: sizes[{i}]", size, 0)
+    if sum(sizes) > n_rows:
         raise ValueError(f"disjoint_samples: sizes {sizes} add up to {sum(sizes)}; expected sizes from 0 up, together "
                          f"at most {n_rows}, the number of rows")
     rows = default_rng(rng).permutation(n_rows)[:sum(sizes)]

@@ -72,6 +72,6 @@ class Checkpoint:
                 rng.bit_generator.state = state
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path}: not a checkpoint of this run ({error}); delete it, or name another") from None
-        if history.stop_reason in ("interrupted", "all epochs done", "a callback asked to stop"):      # it can go on
-            history.stop_reason = None
+        if history.stop_reason in ("interrupted", "all epochs done", "a callback asked to stop", "no better validation loss"):
+            history.stop_reason = None                              # it can go on
         return history, part("best.") or None

@@ -56,3 +56,5 @@ def read_arrays(path) -> tuple:
             return arrays, json.loads((file.metadata() or {}).get("notes", "null"))
     except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(f"{path}: damaged, or not a safetensors file ({error}); delete it or save it again") from None
+    except TypeError as error:                              # bfloat16 and smaller
+        raise ValueError(f"{path}: has numbers of a kind that NumPy lacks ({error}); save it as float32") from None

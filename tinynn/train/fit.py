@@ -37,7 +37,12 @@ def batches(x, y, size=None, rng=None):
 
 
 def evaluate(model, x, y, loss, batch_size=None) -> float:
-    """The mean loss over all examples, in evaluation mode and without a graph; batch_size: how many at once."""
+    """The mean loss over all examples, in evaluation mode and without a graph; batch_size: how many at once.
+
+    ValueError: there is no example.
+    """
+    if not len(x):
+        raise ValueError(f"evaluate: x has shape {np.shape(x)}; expected an example at least")
     size, total = batch_size or max(len(x), 1), 0.0
     with evaluating(model), no_grad():
         for start in range(0, len(x), size):
@@ -60,7 +65,8 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
     checkpoint: a path. The whole state is written there after the first epoch, every now and then (at most a twentieth of
         the time goes into it) and at the end, and training goes on from there if the file exists: bit for bit as if it had
         not been interrupted.
-        The optimizer's settings come from the file, too; data, loss and batch_size must be those of the first run.
+        The optimizer's settings come from the file, too; data, loss and batch_size must be those of the first run. More
+        epochs, a longer patience or none, and other callbacks are welcome.
     rng: for the order of the batches; default: the default Generator. progress: show a bar.
     callbacks: functions called with the History after each epoch; training stops if one returns True.
 
@@ -76,6 +82,10 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
     saved = Checkpoint(checkpoint, model, optimizer, rng) if checkpoint else None
     if saved:
         history, best = saved.resume(history)
+        if len(history):
+            check_resumed(checkpoint, history, best, validation, patience)
+            best = best if patience else None
+            history.stop_reason = history.stop_reason or why_stop(history, optimizer, patience)
     before = history.seconds[-1] if len(history) else 0.0
     start = time.perf_counter()
 
@@ -136,8 +146,18 @@ def why_stop(history, optimizer, patience) -> str | None:
     if optimizer.stop:
         return optimizer.stop
     if patience is not None and len(history) - 1 - history.best_epoch >= patience:
-        return f"no better validation loss for {patience} epochs"
+        return "no better validation loss"
     return None
+
+
+def check_resumed(checkpoint, history, best, validation, patience):
+    """Raise ValueError for a checkpoint whose run had other validation data, or none where the best epoch is asked for."""
+    if bool(history.val_loss) != (validation is not None):
+        raise ValueError(f"{checkpoint}: was written {'with' if history.val_loss else 'without'} validation data; go on like "
+                         "that, or name another file")
+    if patience is not None and best is None:
+        raise ValueError(f"{checkpoint}: was written without patience, so the weights of the best epoch are not in it; go on "
+                         "without, or name another file")
 
 
 def check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience):

@@ -87,10 +87,9 @@ def nmse(truth, prediction):
     The variance is of the values forecast, not of the training data: state which when you compare.
     """
     truth, prediction = checked("nmse", truth, prediction)
-    variance = np.var(truth, axis=-1)
-    if np.any(variance == 0):
+    if np.any(np.ptp(truth, axis=-1) == 0):
         raise ValueError("nmse: truth is constant, so its variance is 0; use mse")
-    return worst_if_nan(np.mean(squares(truth, prediction), axis=-1) / variance)
+    return worst_if_nan(np.mean(squares(truth, prediction), axis=-1) / np.var(truth, axis=-1))
 
 
 def horizon(truth, prediction, threshold: float):

@@ -64,6 +64,7 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
         job's own, for `fit`. For one call of it; for a second, append something.
     """
     from joblib import Parallel, delayed
+    settings = list(settings)
     if repetitions < 1 or not settings:
         raise ValueError(f"a sweep of {len(settings)} settings × {repetitions} repetitions has no job to do")
     jobs_of_all = [(setting, (seed, i, j)) for i, setting in enumerate(settings) for j in range(repetitions)]
