@@ -178,3 +178,18 @@ def test_a_new_closure_or_new_values_are_not_taken_for_the_old():
     optimizer.step(closure)
     w.data = [3.0]
     assert optimizer.step(closure) == 9
+
+
+@pytest.mark.parametrize("make", [optim.BFGS, optim.LBFGS, optim.ConjugateGradient, optim.GDX])
+def test_what_the_caller_does_to_grad_between_steps_does_not_matter(make):
+    def run(touch):
+        w, losses = tn.Tensor(np.array([-1.2, 1.0]), requires_grad=True), []
+        optimizer = make([w])
+
+        def closure():
+            return rosenbrock(w)
+        for _ in range(6):
+            losses.append(optimizer.step(closure))
+            touch(w.grad)
+        return losses, optimizer.stop
+    assert run(lambda g: g.fill(0)) == run(lambda g: None)

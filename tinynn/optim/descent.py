@@ -22,7 +22,7 @@ class Descent(Optimizer):
         if not 0 < c1 < c2 < 1:
             raise ValueError(f"c1 is {c1}, c2 is {c2}; expected 0 < c1 < c2 < 1")
         self.min_grad, self.c1, self.c2 = min_grad, c1, c2
-        self._known = None                      # (closure, when, loss): the flat g belongs to these
+        self._known = None                      # (closure, when, loss, gradient): of the last evaluation
 
     def direction(self, g):
         """The direction to search along, given the gradient."""
@@ -47,8 +47,7 @@ class Descent(Optimizer):
         one function: the next step starts from what the last search found out about it. For other data pass another one.
         """
         self.flat.check_current()
-        w, loss = self.flat.w.copy(), self.loss_here(closure)
-        g = self.flat.g.copy()
+        w, (loss, g) = self.flat.w.copy(), self.here(closure)
         norm = float(np.sqrt(g @ g))
         self.info, self.stop = {"gradient_norm": norm}, None
         if not np.isfinite(loss) or not np.isfinite(norm):
@@ -91,17 +90,17 @@ class Descent(Optimizer):
         result = check_loss(closure())
         self.flat.gradient(result)
         value = result.item()
-        self._known = closure, self.flat.changed(), value
+        self._known = closure, self.flat.changed(), value, self.flat.g.copy()      # a copy: `.grad` is the caller's
         return value
 
     def go_back(self, closure, w, loss, g):
         """Undo a search: w, where the loss and its gradient are known."""
         self.flat.set(w)
         self.flat.g[...] = g
-        self._known = closure, self.flat.changed(), loss
+        self._known = closure, self.flat.changed(), loss, g
 
-    def loss_here(self, closure) -> float:
-        """As evaluate, but only if this closure was not evaluated at this w just before, by the last line search."""
+    def here(self, closure) -> tuple:
+        """(loss, gradient) at the present w, evaluated unless the last line search did so for this closure."""
         if self._known is None or self._known[0] is not closure:
             with no_grad():
                 first = check_loss(closure()).item()
@@ -111,4 +110,4 @@ class Descent(Optimizer):
                                  "compares losses, so call model.eval() or take dropout out, and use one batch")
         elif self._known[1] != self.flat.changed():
             self.evaluate(closure)
-        return self._known[2]
+        return self._known[2:]

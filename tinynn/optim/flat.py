@@ -72,7 +72,7 @@ class FlatVector:
         self.touch()
 
     def gradient(self, loss):
-        """Fill g with dloss/dw, and let every parameter's `.grad` be its piece of it."""
+        """Fill g with dloss/dw, and let every parameter's `.grad` be its piece of it: a view, until the next step."""
         if not loss.requires_grad:
             raise ValueError("the loss does not depend on any Tensor with requires_grad=True: was it computed under no_grad, "
                              "or from .data or .numpy()?")

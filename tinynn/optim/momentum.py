@@ -6,7 +6,8 @@ from .optimizer import FirstOrder
 
 
 class Momentum(FirstOrder):
-    """v ← mc·v + g;  w ← w − lr·v (Polyak 1964), in PyTorch's form.
+    """v ← mc·v + g;  w ← w − lr·v (Polyak 1964), in PyTorch's form. MATLAB's `traingdm` has (1 − mc)·g there: it moves as
+    far with an lr that is 1/(1 − mc) times ours, ten times for mc = 0.9.
 
     mc: momentum coefficient in [0, 1), default 0.9: the step grows up to lr/(1 − mc) along a constant gradient.
     nesterov: w ← w − lr·(g + mc·v) instead, the gradient of where momentum will take us (Sutskever 2013).

@@ -30,7 +30,10 @@ class Optimizer:
         self.epoch = 0                          # set by `fit`, for learning-rate schedules
 
     def step(self, closure) -> float:
-        """Improve the parameters once; returns the loss before the step. closure() returns the loss as a Tensor."""
+        """Improve the parameters once; returns the loss before the step. closure() returns the loss as a Tensor.
+
+        The parameters' `.grad` are pieces of one vector afterwards, which the next step overwrites: to keep one, copy it.
+        """
         raise NotImplementedError
 
     def state_dict(self) -> dict:
