@@ -153,3 +153,10 @@ def test_from_the_shell(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "right in 100 cases" in done.stdout
+
+
+def test_ops_of_tinynn_itself_and_files_with_dataclasses(run, capsys):
+    from tinynn.ops import elementary
+    assert main([f"{elementary.__file__}::tanh"]) == 0
+    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n" + RIGHT
+    assert run(text + "\n@dataclass\nclass Kept:\n    x: int\n", "softsign")[0] == 0

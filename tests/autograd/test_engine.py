@@ -129,6 +129,17 @@ def test_no_grad():
     assert tn.exp(x).requires_grad                          # also restored after an exception
 
 
+def test_a_gradient_by_a_result_leaves_what_made_it_for_others():
+    x = leaf(0.5, 2.0)
+    h = tn.exp(x)
+    by_h, = tn.grad((h * h).sum(), [h])
+    again, = tn.grad((3 * h).sum(), [h])
+    h.backward(by_h)                                        # the chain rule in two stages
+    np.testing.assert_allclose(by_h, 2 * h.data)
+    np.testing.assert_array_equal(again, [3, 3])
+    np.testing.assert_allclose(x.grad, 2 * np.exp(2 * x.data))
+
+
 def test_detach():
     x = leaf(3.0)
     (x * x.detach()).backward()
@@ -222,3 +233,18 @@ def test_seed_restarts_the_default_generator():
     tn.seed(3)
     assert default_rng().random() == first
     assert default_rng(3).random() == np.random.default_rng(3).random()
+
+
+def test_rounding_has_no_gradient():
+    x = leaf(1.4, 2.6)
+    for dtype in (int, bool, np.uint8):
+        y = x.astype(dtype)
+        assert y.dtype == dtype and not y.requires_grad
+    assert x.astype(np.float32).requires_grad
+
+
+def test_a_number_is_formatted_as_one():
+    assert f"{tn.Tensor(1.23456):.2f}" == "1.23" and f"{leaf(7.0):>6.1f}" == "   7.0"
+    assert f"{leaf(1.0, 2.0)}" == str(leaf(1.0, 2.0))
+    with pytest.raises(ValueError, match=r"shape \(2,\)"):
+        f"{leaf(1.0, 2.0):.2f}"

@@ -146,3 +146,10 @@ def test_a_tensor_is_not_a_list_of_parameters():
                  lambda: tn.hvp(lambda: (w * w).sum(), w, np.ones(2)), lambda: tn.grad((w * w).sum(), w)):
         with pytest.raises(TypeError, match="is a Tensor; expected a list of Tensors"):
             call()
+
+
+def test_only_leaves_have_columns():
+    w = leaf(2)
+    for p in (w * 2, tn.Tensor(np.ones(2)), np.ones(2)):
+        with pytest.raises(TypeError, match=r"jacobian: params\[1\] is not a leaf"):
+            tn.jacobian(lambda: w * 2, [w, p])

@@ -225,6 +225,23 @@ def test_patches_are_cut_row_by_row():
     equal(x.grad[0, 0, :2, :2], layer.proj.weight.data.sum(0)[:4].reshape(2, 2))
 
 
+def test_the_parts_of_a_block_begin_with_different_numbers():
+    block = nn.TransformerBlock(8, 2, 8, rng=0)
+    parts = [p.ravel()[:64] / p.std() for p in (block.self_attn.in_proj_weight.data, block.linear1.weight.data,
+                                                block.linear2.weight.data)]
+    assert np.abs(np.corrcoef(parts) - np.eye(3)).max() < 0.5
+    same = nn.TransformerBlock(8, 2, 8, rng=0).state_dict()
+    assert all((same[name] == value).all() for name, value in block.state_dict().items())
+
+
+def test_a_mask_is_no_anomaly():
+    with tn.detect_anomaly():
+        y, _ = nn.MultiheadAttention(4, 2, rng=0)(*[tn.Tensor(np.ones((2, 3, 4)))] * 3, mask=np.triu(np.ones((3, 3), bool), 1))
+        y.sum().backward()
+        with np.errstate(divide="ignore"), pytest.raises(FloatingPointError, match="log"):
+            tn.log(tn.Tensor(0.0))
+
+
 def test_a_block_adds_to_what_is_there():
     """With the last layers of both parts at 0, a block hands its input on; dropout leaves that path alone."""
     block, (x,) = nn.TransformerBlock(6, 2, 8, dropout=0.5, rng=0), arrays((2, 3, 6))

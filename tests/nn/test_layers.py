@@ -166,8 +166,10 @@ def test_linear_start_and_dtype():
 
 
 def test_linear_refuses():
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="Linear: n_in is 0; expected an int >= 1"):
         nn.Linear(0, 3)
+    with pytest.raises(ValueError, match="Linear: n_in is 392.0; expected an int"):
+        nn.Linear(784 / 2, 3)
     with pytest.raises(ValueError, match="number of inputs"):
         nn.Linear(3, 5)(np.ones((4, 7)))
 

@@ -122,3 +122,8 @@ def test_penalties():
         np.testing.assert_allclose(np.concatenate([g.ravel() for g in gradients]), slope, rtol=1e-6)
         with pytest.raises(ValueError, match="params is empty"):
             penalty([])
+
+
+def test_targets_of_ints_may_be_tensors():
+    prediction = tn.Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    assert nn.MSELoss()(prediction, tn.Tensor(np.array([1, 4]))).item() == 2.0

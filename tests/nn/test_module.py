@@ -65,6 +65,20 @@ def test_finds_parameters_in_attributes_and_lists():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_finds_layers_in_nested_lists_and_refuses_them_in_dicts():
+    class Nested(nn.Module):
+        def __init__(self, held):
+            self.held = held
+    model = Nested([[nn.Linear(2, 2), nn.Tanh()], ("name", nn.Linear(2, 1))])
+    assert [name for name, _ in model.named_parameters()] == [
+        "held.0.0.weight", "held.0.0.bias", "held.1.1.weight", "held.1.1.bias"]
+    model.eval()
+    assert len(model.modules()) == 4 and not any(module.training for module in model.modules())
+    for held in ({"a": nn.Tanh()}, {"a": [nn.Linear(2, 2)]}, [{"a": (nn.Linear(2, 2),)}]):
+        with pytest.raises(TypeError, match="Nested.held.* is a dict of layers"):
+            Nested(held).parameters()
+
+
 def test_tied_parameters_are_listed_once_and_saved_under_each_name():
     model = Tied()
     assert [name for name, _ in model.named_parameters()] == ["a.weight", "a.bias", "b.bias"]
@@ -169,6 +183,8 @@ def test_input_dtypes():
     assert layer([[1.0, 2.0, 3.0]]).dtype == np.float32
     with pytest.raises(TypeError, match=r"dtype int64.*astype\(np.float32\)"):
         layer(np.ones((4, 3), int))
+    with pytest.raises(TypeError, match="the input is a tuple.*pass on the first"):
+        nn.Sequential(nn.LSTM(3, 4), nn.Linear(4, 1))(np.ones((2, 5, 3)))
     with pytest.raises(TypeError, match="dtype uint8"):
         nn.Flatten()(np.ones((4, 3), np.uint8))
     with pytest.raises(TypeError, match="dtype bool"):

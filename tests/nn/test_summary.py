@@ -45,3 +45,8 @@ def test_layers_with_several_outputs():
             return x[:, :1], x[:, 1:]
 
     assert "(N, 1), (N, 2)" in nn.summary(Split(), (3,))
+
+
+def test_a_transformer_whose_attention_returns_no_weights():
+    table = nn.summary(nn.Sequential(nn.PatchEmbedding(4, 2, 1, 8), nn.TransformerBlock(8, 2, 16)), (1, 4, 4))
+    assert "(N, 5, 8)" in table and "MultiheadAttention" in table

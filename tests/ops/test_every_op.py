@@ -42,7 +42,7 @@ def no_loop_is_compiled():
 OPS = sorted(name for name in registry if name.startswith("tinynn."))
 DESCRIBED = ["autograd.primitives.add", "ops.products.matmul", "ops.products.linear"]
 DESCRIBED += [f"ops.arithmetic.{name}" for name in
-              ("subtract", "multiply", "divide", "negative", "power", "log", "sign", "abs", "maximum")]
+              ("subtract", "multiply", "divide", "negative", "power", "log", "sign", "abs", "maximum", "minimum")]
 DESCRIBED += [f"ops.elementary.{name}" for name in ("exp", "log1p", "sqrt", "sin", "cos", "tanh", "erf")]
 DESCRIBED += [f"ops.activations.{name}" for name in ("sigmoid", "softplus", "relu", "leaky_relu", "gelu")]
 

@@ -123,3 +123,21 @@ def test_index_with_a_tensor():
 def test_plain_arrays_stay_plain():
     assert type(tn.exp(A)) is np.ndarray and type(tn.sum(A)) is not tn.Tensor
     np.testing.assert_array_equal(tn.softmax(A), tn.softmax(tn.Tensor(A)).data)
+
+
+def test_the_smaller_of_unsigned_numbers():
+    a, b = np.array([0, 5, 200], np.uint8), np.array([1, 9, 100], np.uint8)
+    np.testing.assert_array_equal(tn.minimum(a, b), [0, 5, 100])
+    np.testing.assert_array_equal(np.minimum(tn.Tensor(a), 3).data, [0, 3, 3])
+
+
+def test_axes_of_length_one():
+    x = tn.Tensor(np.ones((1, 3, 1)))
+    assert np.squeeze(x, (0, -1)).shape == (3,) and tn.squeeze(x, -1).shape == (1, 3) and tn.squeeze(x).shape == (3,)
+    np.testing.assert_array_equal(tn.stack([tn.Tensor(1.0), 0.0]).data, [1, 0])
+
+
+def test_a_row_of_minus_infinity_passes_no_gradient():
+    x = tn.Tensor(np.array([[-np.inf, -np.inf], [0, 1]]), requires_grad=True)
+    tn.logsumexp(x, axis=1)[1].backward()
+    np.testing.assert_allclose(x.grad, [[0, 0], 1 / (1 + np.exp([1, -1]))])

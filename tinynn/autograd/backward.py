@@ -49,6 +49,8 @@ def sweep(root, seed, targets=None, create_graph=False, retain_graph=False) -> d
         useful = set(targets)
         useful.update(node for node in reversed(order) if any(parent in useful for parent in node.parents))
     for node in order:
+        if useful is not None and not any(parent in useful for parent in node.parents):
+            continue                                        # a target, or beside the way to one: left as it is
         g = table.get(node) if targets and node in targets else table.pop(node, None)
         if g is None:                                       # no gradient reached it
             continue

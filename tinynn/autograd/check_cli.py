@@ -87,13 +87,17 @@ def load(target: str) -> Op:
         raise NotAnOp("expected FILE.py::FUNCTION, such as my_ops.py::softsign")
     if not Path(path).is_file():
         raise NotAnOp(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    if spec is None:
+    if Path(path).suffix != ".py":
         raise NotAnOp(f"{path} is not a Python file; its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(Path(path).resolve().parent))         # what the file imports may lie beside it
+    file, package = Path(path).resolve(), Path(__file__).resolve().parents[1]
+    sys.path.insert(0, str(file.parent))                         # what the file imports may lie beside it
     try:
-        spec.loader.exec_module(module)
+        if package in file.parents:                              # one of tinynn's own, with relative imports
+            module = importlib.import_module(".".join(file.relative_to(package.parent).with_suffix("").parts))
+        else:
+            spec = importlib.util.spec_from_file_location(f"checked_{file.stem}", file)
+            module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
     except SyntaxError as error:
         raise NotAnOp(f"syntax error in {error.filename}, line {error.lineno}: {error.msg}") from error
     except Exception as error:

@@ -19,7 +19,7 @@ import numpy as np
 from .backward import ancestors, as_list, flatten, sweep, vjp
 from .op import Node
 from .primitives import sum_to_shape
-from .tensor import Tensor
+from .tensor import Leaf, Tensor
 
 BLOCK = 1 << 18          # numbers in one block of rows: 2 MiB of float64, about what a core's cache holds
 
@@ -35,6 +35,9 @@ def jacobian(closure, params) -> np.ndarray:
     params: a list of leaf Tensors; their elements, flattened in this order, are the columns. An unused one has zeros.
     """
     params = as_list(params, "jacobian: params")
+    for i, p in enumerate(params):
+        if not isinstance(p, Tensor) or type(p._node) is not Leaf:
+            raise TypeError(f"jacobian: params[{i}] is not a leaf, a Tensor made with requires_grad=True")
     residual = check_residual(closure(), "jacobian")
     J = np.zeros((residual.size, sum(p.size for p in params)), residual.dtype)
     if not residual.requires_grad:

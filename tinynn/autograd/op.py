@@ -167,7 +167,8 @@ class Op:
     def explained(self, error, values):
         """The error of a failed op, with its name, its arguments, and its rule if it has one."""
         kind = next(k for k in (IndexError, TypeError, ValueError) if isinstance(error, k))
-        return kind(f"{self.name}: {self.rule or error}; got " + self.described(values))
+        rule = None if kind is TypeError else self.rule                     # which is about shapes
+        return kind(f"{self.name}: {rule or error}; got " + self.described(values))
 
     def __repr__(self):
         return f"<op {self.name}({', '.join(self.names)})>"

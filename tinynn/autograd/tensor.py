@@ -135,7 +135,7 @@ class Tensor:
         return self._data.item()
 
     def detach(self) -> "Tensor":
-        """The same values as a constant: gradients stop here."""
+        """The same values as a constant: gradients stop here. They share memory, so do not write into it."""
         return Tensor._result(self._data, None)
 
     def backward(self, grad=None, retain_graph: bool = False):
@@ -149,6 +149,9 @@ class Tensor:
 
     def __float__(self):
         return float(self.item())
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else str(self)
 
     def __bool__(self):
         return bool(self._data)

@@ -10,6 +10,7 @@ ops/attention.py has the maths. To look at a block's weights: `h = block.norm1(x
 """
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_dtype, default_rng
 from ..autograd.tensor import Tensor
 from ..ops import broadcast_to, concatenate, gelu, linear, matmul, mean, reshape, transpose
@@ -31,7 +32,9 @@ class MultiheadAttention(Module):
     """
 
     def __init__(self, d: int, heads: int, rng=None):
-        if d < 1 or heads < 1 or d % heads:
+        check_count("MultiheadAttention: d", d)
+        check_count("MultiheadAttention: heads", heads)
+        if d % heads:
             raise ValueError(f"MultiheadAttention: d is {d}, heads is {heads}; heads must divide d: each takes an equal piece")
         rng, bound, dtype = default_rng(rng), np.sqrt(6 / (d + 3 * d)), default_dtype()
         self.heads = heads
@@ -98,6 +101,7 @@ class TransformerBlock(Module):
     """
 
     def __init__(self, d: int, heads: int, mlp_dim: int, dropout: float = 0.0, rng=None):
+        rng = None if rng is None else default_rng(rng)             # one Generator for all parts, also of a seed
         self.self_attn = MultiheadAttention(d, heads, rng)
         self.linear1, self.linear2 = Linear(d, mlp_dim, rng=rng), Linear(mlp_dim, d, rng=rng)
         self.norm1, self.norm2 = LayerNorm(d), LayerNorm(d)

@@ -8,6 +8,7 @@ or pairs (down, across).
 """
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_dtype, default_rng
 from ..autograd.tensor import Tensor
 from ..ops import avg_pool2d, conv2d, conv_transpose2d, max_pool2d, pad
@@ -94,8 +95,8 @@ class AvgPool2d(MaxPool2d):
 def prepare(layer, c_in, c_out, kernel_size, stride) -> tuple:
     """(kh, kw); keeps the stride."""
     name = type(layer).__name__
-    if c_in < 1 or c_out < 1:
-        raise ValueError(f"{name}: c_in is {c_in}, c_out is {c_out}; both must be at least 1")
+    check_count(f"{name}: c_in", c_in)
+    check_count(f"{name}: c_out", c_out)
     layer.stride = pair(name, "stride", stride, 1)
     return pair(name, "kernel_size", kernel_size, 1)
 

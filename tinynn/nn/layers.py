@@ -5,6 +5,7 @@ Read activations.py and losses.py next, then init.py for better starting weights
 """
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_dtype, default_rng
 from ..autograd.tensor import Tensor
 from ..ops import linear, reshape
@@ -20,8 +21,8 @@ class Linear(Module):
     """
 
     def __init__(self, n_in: int, n_out: int, bias: bool = True, rng=None):
-        if n_in < 1 or n_out < 1:
-            raise ValueError(f"Linear: n_in is {n_in}, n_out is {n_out}; both must be at least 1")
+        check_count("Linear: n_in", n_in)
+        check_count("Linear: n_out", n_out)
         rng, bound, dtype = default_rng(rng), 1 / np.sqrt(n_in), default_dtype()
         self.weight = Parameter(rng.uniform(-bound, bound, (n_out, n_in)).astype(dtype))
         self.bias = Parameter(rng.uniform(-bound, bound, n_out).astype(dtype)) if bias else None

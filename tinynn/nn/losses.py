@@ -10,7 +10,7 @@ from typing import Iterable
 import numpy as np
 
 from ..autograd.op import op
-from ..autograd.tensor import Tensor
+from ..autograd.tensor import Tensor, as_array
 from ..ops import abs, log_softmax, mean, softmax, softplus, sum
 from .module import Array, Module, as_input
 
@@ -18,8 +18,8 @@ from .module import Array, Module, as_input
 def compared(loss: Module, input: Array, target: Array) -> tuple:
     """input and target as Tensors of one dtype, their shapes checked. Constant targets may be ints or bools."""
     input = as_input(input)
-    if not isinstance(target, Tensor):
-        target = np.asarray(target, dtype=input.dtype)
+    if not isinstance(target, Tensor) or target.dtype.kind in "biu":
+        target = np.asarray(as_array(target), dtype=input.dtype)
     target = as_input(target, input.dtype)
     name = type(loss).__name__
     if input.shape != target.shape:

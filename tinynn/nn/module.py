@@ -41,6 +41,9 @@ def as_input(x: Array, dtype=None) -> Tensor:
     it. Raises TypeError for ints (an image of bytes, say), and for a Tensor of another dtype that requires gradients:
     somewhere upstream a layer has the wrong dtype, and casting here would hide it.
     """
+    if isinstance(x, tuple):
+        raise TypeError("the input is a tuple; recurrent layers return (output, state) and attention (output, weights): pass "
+                        "on the first, layer(x)[0]")
     if not isinstance(x, Tensor):
         x = Tensor(x)
     found = x.dtype
@@ -78,15 +81,14 @@ class Module:
     # --- what it holds ---------------------------------------------------------------------------
 
     def _members(self) -> Iterator[tuple]:
-        """(name, value) of each attribute; the items of a list or tuple are called "name.0", "name.1", ..."""
+        """(name, value) of each attribute; the items of lists and tuples are called "name.0", "name.1.0", ..."""
         for name, value in vars(self).items():
-            if isinstance(value, (list, tuple)):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-                continue
-            if isinstance(value, dict) and any(isinstance(item, (Module, Parameter)) for item in value.values()):
-                raise TypeError(f"{type(self).__name__}.{name} is a dict of layers or Parameters, which would not be found; "
-                                "hold them as attributes or in a list")
-            yield name, value
+            for path, item in spread(name, value):
+                if isinstance(item, dict) and any(isinstance(part, (Module, Parameter))
+                                                  for _, part in spread(path, list(item.values()))):
+                    raise TypeError(f"{type(self).__name__}.{path} is a dict of layers or Parameters, which would not be "
+                                    "found; hold them as attributes or in a list")
+                yield path, item
 
     def _walk(self, prefix="") -> Iterator[tuple]:
         """(prefix, module) for self and all below, parents first; one that is used twice comes twice."""
@@ -197,6 +199,15 @@ class Module:
                 if getattr(module, name).dtype.kind == "f":
                     setattr(module, name, getattr(module, name).astype(dtype))
         return self
+
+
+def spread(name, value) -> Iterator[tuple]:
+    """(name, value); of a list or tuple, those of its items, at any depth."""
+    if not isinstance(value, (list, tuple)):
+        yield name, value
+        return
+    for i, item in enumerate(value):
+        yield from spread(f"{name}.{i}", item)
 
 
 @contextmanager

@@ -34,8 +34,7 @@ class BatchNorm(Module):
     shapes = {}                         # number of axes: the shape in words
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
-        if num_features < 1:
-            raise ValueError(f"{type(self).__name__}: num_features is {num_features}; expected at least 1")
+        check_count(f"{type(self).__name__}: num_features", num_features)
         if momentum is None or not 0 <= momentum <= 1:
             raise ValueError(f"{type(self).__name__}: momentum is {momentum}; expected a number from 0 to 1: how much the "
                              "newest batch counts")

@@ -9,6 +9,7 @@ Truncated backpropagation through time: cut the state off between pieces of a lo
 """
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_dtype, default_rng
 from ..ops import concatenate
 from ..ops.recurrent import gru, lstm, rnn
@@ -28,9 +29,8 @@ class Recurrent(Module):
 
     def __init__(self, n_in: int, n_hidden: int, num_layers: int = 1, bidirectional: bool = False, rng=None):
         name = type(self).__name__
-        if min(n_in, n_hidden, num_layers) < 1:
-            raise ValueError(f"{name}: n_in is {n_in}, n_hidden is {n_hidden}, num_layers is {num_layers}; all must be at "
-                             "least 1")
+        for argument, value in (("n_in", n_in), ("n_hidden", n_hidden), ("num_layers", num_layers)):
+            check_count(f"{name}: {argument}", value)
         self.n_in, self.n_hidden, self.num_layers, self.bidirectional = n_in, n_hidden, num_layers, bidirectional
         rng, bound, dtype = default_rng(rng), 1 / np.sqrt(n_hidden), default_dtype()
         rows, ways = self.gates * n_hidden, 2 if bidirectional else 1

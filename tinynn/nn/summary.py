@@ -41,5 +41,5 @@ def summary(model: Module, shape: tuple | int) -> str:
 def shape_of(y) -> str:
     """(N, 10) for an output of shape (1, 10); for several outputs, their shapes."""
     if isinstance(y, (list, tuple)):
-        return ", ".join(map(shape_of, y))
+        return ", ".join(shape_of(part) for part in y if part is not None)          # of attention: no weights, perhaps
     return f"({', '.join(['N', *map(str, y.shape[1:])])})"

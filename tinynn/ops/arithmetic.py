@@ -110,9 +110,16 @@ def _(g, a, b):
             lambda: where(a == b, 0.5 * g, where(a > b, 0.0, g)))
 
 
+@op(analytic=False)
 def minimum(a, b):
-    """The smaller of a and b, elementwise: −max(−a, −b)."""
-    return negative(maximum(negative(a), negative(b)))
+    """The smaller of a and b, elementwise; the gradient goes to the smaller one, half to each where they are equal."""
+    return np.minimum(a, b)
+
+
+@minimum.vjp
+def _(g, a, b):
+    return (lambda: where(a == b, 0.5 * g, where(a < b, g, 0.0)),
+            lambda: where(a == b, 0.5 * g, where(a < b, 0.0, g)))
 
 
 @op(analytic=False)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..autograd.backward import reference_vjp
 from ..autograd.op import op, saved
+from ..autograd.settings import settings, switched
 from ..autograd.tensor import Tensor, as_array
 from ..kernels import attention as kernels
 from .dtypes import check_dtypes
@@ -23,7 +24,10 @@ from .shaping import reshape, swapaxes, transpose
 def attention_weights(q, k, mask=None):
     """softmax(q kᵀ/√d + mask): (..., T, d), (..., S, d) -> (..., T, S); every row sums to 1. mask: see `attention`."""
     scores = matmul(q, swapaxes(k, -1, -2)) * q.shape[-1] ** -0.5                   # (..., T, d) @ (..., d, S) -> (..., T, S)
-    return softmax(scores if mask is None else scores + additive(mask, scores.shape, scores.dtype))
+    if mask is not None:
+        with switched(settings, "anomaly", False):                                  # −∞ is meant
+            scores = scores + additive(mask, scores.shape, scores.dtype)
+    return softmax(scores)
 
 
 def attention_reference(q, k, v, mask=None):

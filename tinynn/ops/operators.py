@@ -124,7 +124,7 @@ def transpose_method(x, *axes):
 
 @primitives.op(shapes="(n)->(n)", analytic=False)
 def astype(x, dtype):
-    """x in another float dtype; the gradient comes back in that of x."""
+    """x in another float dtype; the gradient comes back in that of x. As ints or bools it is a constant: rounding has none."""
     return x.astype(dtype)
 
 
@@ -136,4 +136,4 @@ def _(g):
 Tensor.reshape = reshape_method
 Tensor.transpose = transpose_method
 Tensor.T = property(lambda x: shaping.transpose(x))
-Tensor.astype = lambda x, dtype: astype(x, dtype)
+Tensor.astype = lambda x, dtype: astype(x, dtype) if np.dtype(dtype).kind in "fc" else Tensor(x.numpy().astype(dtype))

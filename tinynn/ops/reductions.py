@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd.op import op, saved
 from ..autograd.primitives import broadcast_to
+from ..autograd.tensor import as_array
 from .arithmetic import where
 from .dtypes import as_floats
 from .elementary import exp
@@ -81,12 +82,14 @@ def logsumexp(x, axis=None, keepdims=False):
     x = as_floats(x, size=2)
     largest = np.max(x.real, axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0).astype(x.real.dtype)
-    y = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
+    with np.errstate(divide="ignore"):                                      # ln 0 is the right answer where all x are −∞
+        y = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
     return y if keepdims else np.squeeze(y, tuple(range(x.ndim)) if axis is None else axis)
 
 
 @logsumexp.vjp
 def _(g, y, x, axis):
+    y = where(as_array(y) == -np.inf, 0.0, y)                               # e^(−∞ + ∞) of a row of −∞ is no number
     return keep_axes(g, x.shape, axis) * exp(x - keep_axes(y, x.shape, axis))
 
 

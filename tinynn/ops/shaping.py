@@ -12,7 +12,7 @@ from ..autograd.tensor import as_array
 @op(shapes="(m,n)->(k)", rule="the new shape must hold as many elements as x")
 def reshape(x, shape):
     """The elements of x in row-major order in a new shape, where one length may be −1; the gradient goes back."""
-    return saved(np.reshape(x, shape), x.shape)
+    return saved(np.reshape(x, shape), np.shape(x))
 
 
 @reshape.vjp
@@ -60,15 +60,17 @@ def expand_dims(x, axis):
     if not -ndim <= axis < ndim:
         raise ValueError(f"expand_dims: axis is {axis}; the result has {ndim} axes")
     axis %= ndim
-    return reshape(x, x.shape[:axis] + (1,) + x.shape[axis:])
+    shape = np.shape(x)
+    return reshape(x, shape[:axis] + (1,) + shape[axis:])
 
 
 def squeeze(x, axis=None):
-    """x without the given axis of length 1 (default: without any of them)."""
-    axes = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else [axis % x.ndim]
-    if any(x.shape[i] != 1 for i in axes):
-        raise ValueError(f"squeeze: axis {axis} of shape {x.shape} is not of length 1")
-    return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+    """x without the given axis, or tuple of axes, of length 1 (default: without any of them)."""
+    shape, ndim = np.shape(x), np.ndim(x)
+    given = [i for i, n in enumerate(shape) if n == 1] if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if any(not -ndim <= i < ndim or shape[i] != 1 for i in given):
+        raise ValueError(f"squeeze: shape {shape} has no axis {axis} of length 1")
+    return reshape(x, tuple(n for i, n in enumerate(shape) if i not in given and i - ndim not in given))
 
 
 @op(shapes="(m,n)->(n)")
