@@ -99,7 +99,7 @@ class Figure:
 @dataclass
 class Card:
     """Make one with `Card.begin`, read one with `Card.load`. seconds, origin: from the runner, origin as of `origin_of`.
-    incomparable: {quantity: why not}."""
+    incomparable: {quantity: why not}. sources: {quantity: whose number stands there, where it is not the report's}."""
     name: str
     title: str
     quick: bool
@@ -111,11 +111,12 @@ class Card:
     pitfalls: list[str] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     incomparable: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         check(self, texts=("name", "title", "origin"), numbers=("seconds",), counts=("seed",), flags=("quick",))
-        if not all(isinstance(text, str) for text in (*self.pitfalls, *self.incomparable.values())):
-            raise ValueError("pitfalls, and what is in incomparable, must be texts")
+        if not all(isinstance(text, str) for text in (*self.pitfalls, *self.incomparable.values(), *self.sources.values())):
+            raise ValueError("pitfalls, and what is in incomparable and sources, must be texts")
 
     @classmethod
     def begin(cls, module: str, config: Config) -> "Card":
@@ -139,11 +140,12 @@ class Card:
         return dataset
 
     def add_row(self, quantity: str, values, *, report: float | None = None, unit: str = "", better: str = "lower",
-                tolerance: float = 0.1, incomparable: str = ""):
+                tolerance: float = 0.1, incomparable: str = "", source: str = ""):
         """Add a row. values: one number, or one per repetition; the median is what is compared with `report`.
 
         NaN or infinity means that a repetition diverged: it counts as worse than any number. better, tolerance: see
-        `verdict`. incomparable: show the report's number, compare nothing, and say why ("another machine").
+        `verdict`. incomparable: show the report's number, compare nothing, and say why ("another machine"). source: whose
+        number `report` is, if it is not the report's ("our aim"): it is compared, and not counted among the report's.
         """
         values = np.atleast_1d(np.asarray(values, dtype=float)).ravel()
         if values.size == 0:
@@ -155,9 +157,15 @@ class Card:
         word = verdict(report, median, better, tolerance)
         if incomparable:
             self.incomparable[quantity] = incomparable
+        if source:
+            self.sources[quantity] = source
         report = None if report is None else float(report)
         row = Row(quantity, unit, report, median, low, high, values.size, word)
         self.rows.append(replace(row, verdict="not comparable") if self.why(row) else row)
+
+    def of_the_report(self) -> list[Row]:
+        """The rows with a number of the report."""
+        return [row for row in self.rows if row.report is not None and row.quantity not in self.sources]
 
     def why(self, row: Row) -> str:
         """Why a row's number cannot be compared with the report's; empty if it can."""

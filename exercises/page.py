@@ -46,8 +46,8 @@ def render(cards: list[Card], problems=()) -> str:
         cards=cards, by_session=[(title, list(of)) for title, of in
                                  groupby(cards, key=lambda card: session.get(card.name, "Other exercises"))],
         change={card.name: change_first(card.name) for card in cards},
-        counts={card.name: Counter(row.verdict for row in card.rows) for card in cards},
-        compared=Counter(row.verdict for card in cards for row in card.rows if row.report is not None),
+        counts={card.name: Counter(row.verdict for row in card.of_the_report()) for card in cards},
+        compared=Counter(row.verdict for card in cards for row in card.of_the_report()),
         problems=problems, verdicts=VERDICTS, marks=MARKS)
 
 

@@ -38,7 +38,7 @@ def overview() -> str:
         if sessions[name] != before:
             before = sessions[name]
             lines.append(f"| **{list(SESSIONS).index(before) + 1} · {before}** | | |")
-        verdicts = Counter(row["verdict"] for row in card["rows"])
+        verdicts = Counter(row["verdict"] for row in card["rows"] if row["quantity"] not in card["sources"])
         counts = ", ".join(f"{verdicts[word]} {word}" for word in ("match", "better", "worse") if verdicts[word])
         lines.append(f"| [{name}](exercises/record/{name}) | {card['title'].rstrip('.')} | {counts or '–'} |")
     return "\n".join(lines)
@@ -51,6 +51,7 @@ def experiments() -> str:
         rows = [row for row in card["rows"] if row["verdict"] != "not comparable"]
         for row in (rows or card["rows"])[:6]:
             report = "–" if row["report"] is None else number(row["report"])
+            report += f" ({card['sources'][row['quantity']]})" if row["quantity"] in card["sources"] else ""
             here = number(row["median"]) if row["n"] == 1 else \
                 f"{number(row['median'])} ({number(row['min'])} to {number(row['max'])}, {row['n']})"
             unit = f", {row['unit']}" if row["unit"] else ""

@@ -8,8 +8,9 @@ annealed importance sampling (AIS), as a lower bound for the deep one (DBM) and 
 
 Nothing is good or bad by itself. So there are pictures besides that took no learning to speak of: other real digits, which is
 as good as it gets; draws from a Gaussian of the training digits' mean and covariance; and one of their pixels by themselves.
-The networks are those of the exercises rbm, dbm, gan, wgan and vae, with fewer epochs; GAN and WGAN learn as in wgan, where a
-WGAN's generator makes one step for five of its critic.
+The networks are those of the exercises rbm, dbm, gan, wgan and vae, mostly with fewer epochs. GAN and WGAN see the digits
+equally often here, so the GAN's generator makes five steps for one of the WGAN's; in wgan both make as many, which is another
+comparison. The GAN's critic has the dropout of gan, the WGAN's none.
 
 Change first: in _judge.py the neighbours k of `precision_recall`, to 30: who gains by it, and is a Gaussian still precise? The
 test that guards it: tests/exercises/test_judge.py::test_precision_and_recall_of_three_makers
@@ -214,7 +215,7 @@ def add_pitfalls(card, found, verdicts, bits):
         f"Fréchet distance of its pictures {both} {far[first]:.3g}" + ("" if best == first else f" ({best}: {far[best]:.3g})")
         + ". Of a GAN's ln p nothing is known. And those of the Boltzmann machines are estimates, more often too high than "
         f"too low: RBM {near['RBM']:.1f} and DBM {near['DBM']:.1f} nats, but of AIS's chains {count['RBM']:.1%} and "
-        f"{count['DBM']:.1%} count, and below {FEW:.0%} such a number is left out here. The VAE's is a bound.",
+        f"{count['DBM']:.1%} count, and below {FEW:.0%} such a number is not called the best here. The VAE's is a bound.",
         f"Precision and recall are two things: a model that makes a few good digits over and over has the first. {first} has "
         f"{good[first]:.2f} and {whole[first]:.2f}; real digits beside real ones have {good[REAL]:.2f} and {whole[REAL]:.2f}, "
         f"a Gaussian {good[GAUSSIAN]:.2f} and {whole[GAUSSIAN]:.2f}. Numbers without such neighbours say little: a judge who "

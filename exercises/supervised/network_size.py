@@ -5,8 +5,8 @@ gradient descent (GD), with an adaptive rate (GDX), Adam, L-BFGS and Levenberg�
 Nguyen–Widrow start. Report A, sections 1.1.3–1.1.4: its table 1.3 has such numbers with neither units nor the names of
 the optimizers, so there is nothing to compare with. Here both are named, and drawn against each other.
 
-An epoch is one step on all points. It costs the more the larger the network, and LM's costs the most, as it solves a
-linear system in all P parameters: P³ operations. Yet most need fewer epochs for a larger network.
+An epoch is one step on all points. It costs the more the larger the network, and LM's costs the most: with N points and P
+parameters, N·P² operations for JᵀJ, and P³/3 for the linear system. Yet most need fewer epochs for a larger network.
 
 Change first: GD's rate in OPTIMIZERS. With 0.1 it takes a tenth of the epochs with 10 units; what happens with 50?
 The test that guards it: tests/exercises/test_supervised_algorithms.py::test_a_run_that_diverges_never_reaches_the_target

@@ -1,4 +1,4 @@
-"""Personal regression: a surface of one's own, learned to nine digits by Bayesian regularization.
+"""Personal regression: a surface of one's own, learned to five digits by Bayesian regularization.
 
 T(x₁, x₂) mixes five surfaces over the unit square by the digits of a student number (report B, section 1.2: 8, 8, 7, 5, 1).
 Three disjoint samples of 1000 rows are drawn: one trains, one chooses, one tests. Levenberg–Marquardt (LM) goes through a
@@ -146,7 +146,7 @@ def add_pitfalls(card, problem, config, broken, br, best, sgd):
         f"Test rows drawn from the same pool as the training rows overlap: of {n}, {shared} were among {n} training rows "
         f"here ({n * n / pool:.0f} expected). They measure memory. The samples must be disjoint.",
         "Report A trained by SGD and got a test error of 0.231 (other digits, other units: not comparable). The best SGD "
-        f"here is {best_of(sgd)['test'] / best['test']:.0e} times as far off as BR. For a few "
+        f"here is {np.sqrt(best_of(sgd)['test'] / best['test']):,.0f} times as far off as BR (root mean squares). For a few "
         "hundred parameters and exact targets, second-order methods are another world.",
         "The number of iterations decides. BR's validation error in the median: "
         + ", ".join(f"{error:.1g} after {n}" for n, error in zip(reached, later)) + ". A report of it must state the number.",

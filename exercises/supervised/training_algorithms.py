@@ -89,7 +89,8 @@ def add_pitfalls(card, runs, config):
         "“Nguyen–Widrow” is not one start. MATLAB takes tanh to be active in [−2, 2] where the paper has [−1, 1], so its "
         f"steps are twice as steep, and it draws the output layer from (−1, 1). Medians from {' and '.join(runs)} start: "
         f"GDX {' and '.join(middle['GDX'])}, CG {' and '.join(middle['CG'])}, BFGS {' and '.join(middle['BFGS'])}. "
-        "The start matters more than the choice between CG and BFGS, and only MATLAB's gives the report's numbers.",
+        "The start matters more than the choice between CG and BFGS: the report's numbers for these and for GDX come with "
+        "MATLAB's alone. LM and BR get as far from either.",
         "An iteration is not a unit of work: CG and BFGS evaluate the network several times in a line search, and LM "
         "solves a linear system. The times are those of another machine and another program than the report's. "
         f"{len(early)} of {len(runs) * len(ALGORITHMS) * config.repetitions} runs ended before {config.iterations} "

@@ -84,6 +84,15 @@ def test_what_is_not_comparable_says_why(quick, dataset, report, incomparable, w
     assert card.rows[0].verdict == "not comparable" and card.why(card.rows[0]) == why
 
 
+def test_what_is_not_the_reports_is_compared_and_not_counted_as_such():
+    card = new_card()
+    card.add_row("error", 1.0, report=2.0, source="our aim")
+    card.add_row("time", 1.0, report=1.0)
+    card.add_row("size", 1.0)
+    assert card.rows[0].verdict == "better" and card.sources == {"error": "our aim"}
+    assert [row.quantity for row in card.of_the_report()] == ["time"]
+
+
 def test_a_full_run_on_real_data_is_comparable():
     card = new_card()
     assert card.use(REAL) is REAL
@@ -131,7 +140,7 @@ def test_what_is_saved_is_loaded_again(tmp_path):
 def test_the_keys_of_card_json(tmp_path):
     fields = json.loads(full_card().save(tmp_path).read_text())
     assert set(fields) == {"name", "title", "quick", "seed", "data", "seconds", "rows", "pitfalls", "figures",
-                           "incomparable", "origin"}
+                           "incomparable", "sources", "origin"}
     assert fields["data"] == [{"name": "laser", "real": False}]
     assert fields["figures"] == [{"file": "fit.png", "caption": "The fit."}]
     assert fields["rows"] == [{"quantity": "Fehler ε", "unit": "s", "report": 2.0, "median": 3.0, "min": 1e-9,

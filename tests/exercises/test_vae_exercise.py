@@ -46,7 +46,7 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch, few_mnist):
     card = run_one(vae, replace(QUICK, images=40, test=20, epochs=2, draws=3, runs=(2, 1, 1, 1), jobs=1, out=tmp_path))
     rows = {row.quantity: row for row in card.rows}
     assert [rows[f"KL, {name}"].n for name in NETWORKS] == [2, 1, 1, 1] and rows["KL, report A"].min < rows["KL, report A"].max
-    assert rows["bound on ln p of test digits, 3 draws, ours (“report”: our aim)"].report == -100
+    assert rows["bound on ln p of test digits, 3 draws, ours"].report == -100
     assert all(row.median >= 0 for name, row in rows.items() if name.startswith("KL"))
     assert "Batches of 3000 make 2 steps of 2 epochs, batches of 100 make 2 of 2" in card.pitfalls[3]
     assert len(card.pitfalls) == 4 and {figure.file for figure in card.figures} == {
