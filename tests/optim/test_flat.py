@@ -150,6 +150,19 @@ def test_adam_without_momentum_and_with_nan(backend):
         assert np.isfinite(w.data[0]) and np.isnan(w.data[1])
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("eps", [1e-8, 1e-16, 1e-30])
+def test_adam_never_moves_further_than_its_rate_allows(eps, backend):
+    """Also where the gradient's square is too small to be kept, and its mean is not."""
+    with tn.kernels.use(backend):
+        w = tn.Tensor(np.zeros(3), requires_grad=True)
+        optimizer = optim.Adam([w], lr=1e-3, eps=eps)
+        for _ in range(5):
+            w.grad = np.array([1e-14, -3e-16, 1e-20])
+            optimizer.step()
+    assert np.abs(w.data).max() <= 5.1e-3
+
+
 def test_clip_norm_of_squares_beyond_float32():
     w = tn.Tensor(np.ones(2, np.float32), requires_grad=True)
     optim.GD([w], lr=1.0, clip_norm=1.0).step(lambda: (w * np.float32(1e25)).sum())
