@@ -30,7 +30,7 @@ def count(shape, axis) -> int:
 @op(shapes="(m,n)->(m)")
 def sum(x, axis=None, keepdims=False):
     """y = Σ x along axes; every x that went in gets dL/dy."""
-    return saved(np.sum(x, axis=axis, keepdims=keepdims), x.shape)
+    return saved(np.sum(x, axis=axis, keepdims=keepdims), np.shape(x))
 
 
 @sum.vjp
@@ -41,7 +41,7 @@ def _(g, axis, saved):
 @op(shapes="(m,n)->(m)")
 def mean(x, axis=None, keepdims=False):
     """y = Σ x / n along axes; every x that went in gets dL/dy / n."""
-    return saved(np.mean(x, axis=axis, keepdims=keepdims), x.shape)
+    return saved(np.mean(x, axis=axis, keepdims=keepdims), np.shape(x))
 
 
 @mean.vjp
