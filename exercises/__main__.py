@@ -99,7 +99,7 @@ def run_all(arguments) -> int:
             failed.append(f"{name} (the card on the page is of an earlier run)" if present(name, arguments.out) else name)
             continue
         page.write(arguments.out)             # after each one, so that it can be looked at while the others run
-        verdicts = [row.verdict for row in card.rows]
+        verdicts = [row.verdict for row in card.of_the_report()]
         counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
         log.info("%s: %s, took %s", name, counts or "no numbers", page.duration(card.seconds))
         log.info("    Change first: %s", change_first(name))
@@ -125,16 +125,15 @@ def run_one(module, config: Config) -> Card:
     """
     import joblib
     import matplotlib
-    import scipy.linalg                       # noqa: F401  brings a BLAS of its own, to be limited with NumPy's
-    from threadpoolctl import threadpool_limits
 
     import tinynn as tn
+    from tinynn.kernels.threads import one_blas_thread
     from tinynn.viz import look
     matplotlib.use("Agg")                     # pictures go to files; no display is needed
     tn.seed(config.seed)
     processes = joblib.parallel_config("loky", n_jobs=config.jobs, inner_max_num_threads=1)
     origin, folder = origin_of(module, config), Card.begin(module.__name__, config).unfinished(config.out)
-    with threadpool_limits(1), processes, look():
+    with one_blas_thread(), processes, look():
         start = time.perf_counter() - seconds_before(folder, origin)
         try:
             card = module.run(config)

@@ -360,3 +360,9 @@ def test_it_is_there_when_first_used():
 def test_bad_input_is_refused_by_name(use, message):
     with pytest.raises(ValueError, match=message):
         use()
+
+
+def test_equal_distributions_with_other_numbers_of_points_have_no_distance():
+    """1/7 and 3/21, added up, differ in the last digit."""
+    x = 100 * np.random.default_rng(0).standard_normal(7)
+    assert wasserstein_1d(x, np.repeat(x, 3), p=2) == 0

@@ -21,6 +21,7 @@ from exercises.features._confusion import draw_confusion
 from exercises.features._digits import Moved, logits, score
 from exercises.features._images import show
 from tinynn import data, nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.train import sweep
 from tinynn.viz import COLOURS, plain_numbers
 
@@ -55,6 +56,7 @@ class ViT(nn.Module):
     """The vision transformer of Dosovitskiy et al. 2021, for 28 × 28 grey images in ten classes."""
 
     def __init__(self, dim, depth, heads, mlp_dim, patch, rng):
+        rng = default_rng(rng)
         self.embedding = nn.PatchEmbedding(28, patch, 1, dim, rng=rng)
         self.blocks = [nn.TransformerBlock(dim, heads, mlp_dim, rng=rng) for _ in range(depth)]
         self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, 10, rng=rng)

@@ -95,18 +95,25 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     laser, lag, forgets = Laser(setting["data"]), setting["lag"], setting["kind"] == FORGETFUL
     x, y = (a.astype(np.float32) for a in windows(laser.series, lag))               # (n, lag), (n,)
     x, y = (x[:, :, None], y[:, None]) if forgets else (x[None], y[None, :, None])  # n sequences of lag steps, or one of n
-    model, loss = build(setting["kind"], setting["units"], lag, rng), nn.MSELoss()
-    rate = optim.schedules.step(setting["rate"], setting["drop_epoch"], setting["drop"])
+    train(build(setting["kind"], 2, lag, 0), x, y, setting | {"epochs": 1})         # what is compiled first shall not be timed
+    model = build(setting["kind"], setting["units"], lag, rng)
+    losses, seconds = train(model, x, y, setting)
+    return {"losses": losses, "seconds": seconds,
+            "forecast": laser.scale.inverse(carry_on(model, x, laser.series[-lag:], forgets, len(laser.test)))}
+
+
+def train(model, x, y, setting) -> tuple:
+    """The loss before each epoch, (epochs,), and the seconds that all took."""
+    rate, loss = optim.schedules.step(setting["rate"], setting["drop_epoch"], setting["drop"]), nn.MSELoss()
     optimizer = optim.Adam(model.parameters(), lr=rate, clip_norm=1.0)
 
     def closure():
         output, _ = model(x)
-        return loss(output[:, -1] if forgets else output, y)
+        return loss(output[:, -1] if setting["kind"] == FORGETFUL else output, y)
     start, losses = time.perf_counter(), []
     for optimizer.epoch in range(setting["epochs"]):
         losses.append(optimizer.step(closure))
-    return {"losses": np.array(losses), "seconds": time.perf_counter() - start,
-            "forecast": laser.scale.inverse(carry_on(model, x, laser.series[-lag:], forgets, len(laser.test)))}
+    return np.array(losses), time.perf_counter() - start
 
 
 def carry_on(model, x, window, forgets, steps) -> np.ndarray:
@@ -123,10 +130,6 @@ def run(config: LSTMConfig) -> Card:
     card = Card.begin(__name__, config)
     data = card.use(santa_fe_laser())
     laser, folder = Laser(data), card.unfinished(config.out)
-
-    for kind in (*KINDS, FORGETFUL):                            # compiles their loops, so that no time has that in it
-        learn({"data": data, "kind": kind, "units": 2, "lag": 5, "rate": 0.1, "drop": 1.0, "epochs": 1, "drop_epoch": 1},
-              np.random.default_rng(0))
 
     def runs(repetitions, long=1, **choices):
         settings = grid(data=[data], rate=[config.rate], drop=[config.drop], epochs=[long * config.epochs],

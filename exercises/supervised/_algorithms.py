@@ -7,6 +7,7 @@ import tinynn as tn
 from tinynn import nn, optim
 from tinynn.autograd.settings import default_rng
 from tinynn.scaling import MapMinMax
+from tinynn.train import uninterrupted
 from tinynn.viz.style import COLOURS
 
 # Two settings are not the defaults. BFGS searches each line more closely (default c2 = 0.9), which halves its error here.
@@ -40,7 +41,8 @@ def build(units: int = 50, start: str = "MATLAB", rng: np.random.Generator | Non
 def train(model: nn.Module, optimizer, x, t, epochs: int, callbacks=()) -> dict:
     """Train on x, t, both (N,); the MSE and the seconds so far after 0, 1, 2, ... iterations, and why it ended."""
     x, t, loss = scale(x)[:, None], t[:, None], nn.MSELoss()    # (N,) -> (N, 1)
-    history = tn.fit(model, x, t, loss=loss, optimizer=optimizer, epochs=epochs, progress=False, callbacks=callbacks)
+    history = uninterrupted(tn.fit(model, x, t, loss=loss, optimizer=optimizer, epochs=epochs, progress=False,
+                                   callbacks=callbacks))
     return {"loss": np.array([*history.train_loss, tn.evaluate(model, x, t, loss)]),
             "seconds": np.array([0.0, *history.seconds]), "stop": history.stop_reason}
 

@@ -18,7 +18,7 @@ import numpy as np
 import tinynn as tn
 from exercises.card import Card, Config
 from tinynn import nn, optim
-from tinynn.train import sweep
+from tinynn.train import sweep, uninterrupted
 
 # method: the strengths to choose from
 METHODS = {
@@ -101,7 +101,7 @@ def train(method, strength, data, config, rng) -> nn.Module:
         return mse(y, target) + strength * penalty(model.parameters()) if penalty else mse(y, target)
 
     def go_on(loss, optimizer, epochs, **stopping):
-        tn.fit(model, *data["train"], loss=loss, optimizer=optimizer, epochs=epochs, progress=False, **stopping)
+        uninterrupted(tn.fit(model, *data["train"], loss=loss, optimizer=optimizer, epochs=epochs, progress=False, **stopping))
     stopping = {"validation": data["validation"], "patience": strength} if method == "early stopping" else {}
     go_on(loss, optim.Adam(model.parameters(), lr=config.rate), config.br_start if method == "BR" else config.epochs,
           **stopping)

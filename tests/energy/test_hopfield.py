@@ -195,6 +195,17 @@ def test_a_trajectory_ends_where_recall_without_one_does():
     np.testing.assert_array_equal(path.steps, plain.steps)
 
 
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_starts_of_any_size_end_in_fixed_points(rule, backend):
+    rng = np.random.default_rng(2)
+    network = Hopfield(random_patterns(rng, 2, 12), rule)
+    with tn.kernels.use(backend):
+        ends = network.recall(rng.uniform(-1, 1, (50, 12)) * 1e18, 200, "asynchronous", rng=0)
+    assert set(ends.reason) == {"converged"}
+    np.testing.assert_allclose(network.update(ends.states), ends.states, atol=1e-12)
+
+
 def test_one_pattern_is_never_too_many(recwarn):
     Hopfield([(1, -1, 1, -1, 1)], "hebb")
     assert not recwarn

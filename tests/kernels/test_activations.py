@@ -4,6 +4,7 @@ import pytest
 from scipy.special import ndtr
 
 import tinynn as tn
+from tinynn.autograd.jacobian import jacobian_blocks
 
 X = np.concatenate([np.linspace(-8, 8, 200_001), [30, -30, 1e30, -1e30, 0, 1e-30]]).astype(np.float32)
 
@@ -45,3 +46,18 @@ def test_jacobian_through_a_parameter():
     w = tn.Tensor(np.array([0.5, -1.0, 2.0]), requires_grad=True)
     x = np.random.default_rng(0).standard_normal((5, 3))
     np.testing.assert_allclose(tn.jacobian(lambda: (x * tn.gelu(w)).sum(1), [w]), x * slope(w.data), rtol=1e-12)
+    for activation, slopes in ((tn.relu, [1, 0, 1]), (tn.leaky_relu, [1, 0.01, 1])):
+        residual = (x * activation(w)).sum(1)
+        J = np.concatenate([block.copy() for _, block in jacobian_blocks(residual, [w], trusted=True)])
+        np.testing.assert_allclose(J, x * slopes, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble, ">f8", ">f4"])
+def test_floats_that_no_loop_is_compiled_for(dtype):
+    for activation in (tn.relu, tn.leaky_relu, *([] if dtype is np.longdouble else [tn.gelu])):     # SciPy has no such erf
+        x = tn.Tensor(np.array([-1.0, 0.5, 2.0], dtype), requires_grad=True)
+        y = activation(x)
+        y.sum().backward()
+        expected = activation(tn.Tensor(np.array([-1.0, 0.5, 2.0]))).data
+        np.testing.assert_allclose(np.asarray(y.data, float), expected, rtol=2e-3)
+        assert x.grad.shape == (3,) and np.isfinite(np.asarray(x.grad, float)).all()

@@ -293,6 +293,20 @@ def test_beside_a_kernel_with_threads_blas_keeps_to_one():
     assert run(code, OPENBLAS_NUM_THREADS="2") == "{1}"
 
 
+def test_blas_keeps_to_one_thread_also_if_the_kernel_comes_where_it_has_one_for_a_while():
+    code = """
+        import numpy as np, scipy.linalg, tinynn as tn
+        from threadpoolctl import threadpool_info
+        from tinynn.kernels.threads import one_blas_thread
+        with one_blas_thread():
+            tn.max_pool2d(np.ones((1, 1, 2, 2)), 2)
+        with one_blas_thread():
+            inside = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+        print(inside | {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+    """
+    assert run(code, OPENBLAS_NUM_THREADS="2") == "{1}"
+
+
 def test_the_environment_chooses():
     assert run("import tinynn.kernels.registry as r; print(r.Choice.backend)", TINYNN_KERNELS="numpy") == "numpy"
 

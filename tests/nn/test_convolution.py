@@ -243,3 +243,9 @@ def test_dtypes(name, backend):
 def test_the_mean_of_integers_is_not_0():
     with pytest.raises(TypeError, match=r"avg_pool2d: x has dtype int64; .*\.astype\(np.float64\)"):
         tn.avg_pool2d(np.arange(16).reshape(1, 1, 4, 4), 2)
+
+
+def test_sizes_may_be_small_numpy_ints():
+    x, W = np.ones((1, 1, 300, 4)), np.ones((1, 1, 3, 3))
+    np.testing.assert_array_equal(tn.conv2d(x, W, padding=np.uint8(1)), tn.conv2d(x, W, padding=1))
+    assert tn.conv_transpose2d(x[:, :, :200], W, stride=np.uint8(2)).shape == (1, 1, 401, 9)

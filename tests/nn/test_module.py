@@ -74,7 +74,7 @@ def test_finds_layers_in_nested_lists_and_refuses_them_in_dicts():
         "held.0.0.weight", "held.0.0.bias", "held.1.1.weight", "held.1.1.bias"]
     model.eval()
     assert len(model.modules()) == 4 and not any(module.training for module in model.modules())
-    for held in ({"a": nn.Tanh()}, {"a": [nn.Linear(2, 2)]}, [{"a": (nn.Linear(2, 2),)}]):
+    for held in ({"a": nn.Tanh()}, {"a": {"b": nn.Tanh()}}, {"a": [nn.Linear(2, 2)]}, [{"a": (nn.Linear(2, 2),)}]):
         with pytest.raises(TypeError, match="Nested.held.* is a dict of layers"):
             Nested(held).parameters()
 
@@ -185,6 +185,7 @@ def test_input_dtypes():
         layer(np.ones((4, 3), int))
     with pytest.raises(TypeError, match="the input is a tuple.*pass on the first"):
         nn.Sequential(nn.LSTM(3, 4), nn.Linear(4, 1))(np.ones((2, 5, 3)))
+    assert nn.Linear(2, 1)(((1.0, 2.0),)).shape == (1, 1)
     with pytest.raises(TypeError, match="dtype uint8"):
         nn.Flatten()(np.ones((4, 3), np.uint8))
     with pytest.raises(TypeError, match="dtype bool"):

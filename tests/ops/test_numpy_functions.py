@@ -135,7 +135,8 @@ def test_axes_of_length_one():
     x = tn.Tensor(np.ones((1, 3, 1)))
     assert np.squeeze(x, (0, -1)).shape == (3,) and tn.squeeze(x, -1).shape == (1, 3) and tn.squeeze(x).shape == (3,)
     np.testing.assert_array_equal(tn.stack([tn.Tensor(1.0), 0.0]).data, [1, 0])
-    assert tn.sum(3.0) == tn.mean(3.0) == 3.0
+    assert tn.sum(3.0) == tn.mean(3.0) == 3.0 and tn.var(3.0) == 0
+    np.testing.assert_array_equal(tn.swapaxes([[1.0, 2.0]], 0, 1), [[1], [2]])
 
 
 def test_a_row_of_minus_infinity_passes_no_gradient():

@@ -150,6 +150,14 @@ def test_adam_without_momentum_and_with_nan(backend):
         assert np.isfinite(w.data[0]) and np.isnan(w.data[1])
 
 
+@pytest.mark.parametrize("make", [optim.Adam, optim.RMSprop, optim.Adagrad, optim.Adadelta])
+def test_an_eps_that_is_0_in_the_dtype_of_the_parameters_is_refused(make):
+    w = tn.Tensor(np.ones(2, np.float32), requires_grad=True)
+    with pytest.raises(ValueError, match="eps is .*0.0.*; expected a number > 0"):
+        make([w], eps=1e-46)
+    make([tn.Tensor(np.ones(2), requires_grad=True)], eps=1e-46)
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("eps", [1e-8, 1e-16, 1e-30])
 def test_adam_never_moves_further_than_its_rate_allows(eps, backend):

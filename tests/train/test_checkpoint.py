@@ -67,6 +67,7 @@ def test_stopped_by_a_callback_then_resumed(tmp_path):
         return len(history) == 7
     _, history = train("Adam", 20, tmp_path / "run", [enough])
     assert history.stop_reason == "a callback asked to stop" and len(history) == 7
+    assert len(train("Adam", 20, tmp_path / "run", [enough])[1]) == 7                   # it would stop again
     same(train("Adam", 20, tmp_path / "run"), train("Adam", 20))
 
 
@@ -83,17 +84,28 @@ def test_patience_may_end_or_grow_but_not_begin(tmp_path):
     model, history = train("Momentum", 12, path, lr=1.5)
     x = np.linspace(-1, 1, 50)[::3, None]
     assert tn.evaluate(model, x, np.sin(4 * x), nn.MSELoss()) == pytest.approx(history.val_loss[-1])     # not the best
-    with pytest.raises(ValueError, match="run: was written without patience"):
+    with pytest.raises(ValueError, match="run: not a checkpoint of this run .it was written without patience"):
         train("Momentum", 14, path, patience=2, lr=1.5)
 
 
 def test_validation_data_may_not_come_or_go(tmp_path):
     train("Adam", 3, tmp_path / "with")
-    with pytest.raises(ValueError, match="with: was written with validation data"):
+    with pytest.raises(ValueError, match="with: not a checkpoint of this run .it was written with validation data"):
         train("Adam", 5, tmp_path / "with", validate=False)
     train("Adam", 3, tmp_path / "without", validate=False)
-    with pytest.raises(ValueError, match="without: was written without validation data"):
+    with pytest.raises(ValueError, match="without: .* .it was written without validation data"):
         train("Adam", 5, tmp_path / "without")
+
+
+def test_a_run_that_cannot_go_on_changes_nothing(tmp_path):
+    train("Adam", 3, tmp_path / "run")
+    model, rng = nn.Sequential(nn.Linear(1, 6, rng=1), nn.Tanh(), nn.Linear(6, 1, rng=2)), np.random.default_rng(3)
+    optimizer, x = optim.Adam(model.parameters(), lr=0.5), np.ones((4, 1))
+    before = model.state_dict(), optimizer.state_dict(), rng.bit_generator.state
+    with pytest.raises(ValueError, match="with validation data"):
+        tn.fit(model, x, x, loss=nn.MSELoss(), optimizer=optimizer, epochs=5, batch_size=2, rng=rng, progress=False,
+               checkpoint=tmp_path / "run")
+    np.testing.assert_equal((model.state_dict(), optimizer.state_dict(), rng.bit_generator.state), before)
 
 
 def test_a_finished_run_is_only_read(tmp_path):

@@ -10,6 +10,7 @@ that makes the stroke bolder or finer.
 """
 import numpy as np
 
+from tinynn.arguments import check_count
 from tinynn.autograd.settings import default_rng
 
 from . import glyphs
@@ -25,8 +26,8 @@ def font_digits(n_train: int = 5000, n_test: int = 5000, rng=1) -> Dataset:
     rng: Generator or seed; the default gives the same digits every time. All fonts are in both sets. real is False: an
     exercise whose data they are by definition need not note them as a stand-in.
     """
-    if n_train < 1 or n_test < 1:
-        raise ValueError(f"font_digits: n_train is {n_train}, n_test {n_test}; expected numbers of images, 1 or more")
+    check_count("font_digits: n_train", n_train)
+    check_count("font_digits: n_test", n_test)
     rng = default_rng(rng)
     y_train, y_test = (rng.permutation(np.arange(n, dtype=np.int64) % 10) for n in (n_train, n_test))
     return Dataset(draw(y_train, rng), y_train, draw(y_test, rng), y_test, name="font digits", real=False)

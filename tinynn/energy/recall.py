@@ -3,9 +3,12 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
+from ..arguments import check_count
+
 
 class Recall(NamedTuple):
-    """What `recall` returns, for a batch of M states (without the M axis for a single one).
+    """What `recall` returns, for a batch of M states (without the M axis for a single one). What swaps two states ends where
+    that shows, but goes on in a trajectory.
 
     states (M, N): where they ended. steps (M,): how many updates of all units it took until nothing changed any more.
     reason (M,): "converged", "swaps two states", or "step limit". trajectory (T + 1, M, N): all states on the way, the
@@ -57,6 +60,7 @@ def as_states(x, n: int) -> np.ndarray:
 
 
 def check_limits(steps, tolerance):
-    """Raise ValueError unless steps >= 1 and tolerance >= 0."""
-    if steps < 1 or not tolerance >= 0:
-        raise ValueError(f"recall: steps is {steps}, tolerance is {tolerance}; expected steps >= 1, tolerance >= 0")
+    """Raise ValueError unless steps is an int >= 1 and tolerance >= 0."""
+    check_count("recall: steps", steps)
+    if not tolerance >= 0:
+        raise ValueError(f"recall: tolerance is {tolerance}; expected a number >= 0")

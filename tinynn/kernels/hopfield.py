@@ -1,7 +1,7 @@
 """Asynchronous recall of many states: one unit at a time, so that Python loops take long."""
 import numpy as np
 
-from .registry import kernel, prange
+from .registry import helper, kernel, prange
 
 TIE = 1e-9          # a field closer to 0 than this is 0 but for rounding: a ±1 unit then keeps its state
 
@@ -33,15 +33,20 @@ def recall_asynchronously(W, b, states, orders, saturating, tolerance):
 
 @recall_asynchronously.numba(parallel=True)
 def _(W, b, states, orders, saturating, tolerance):
-    # The fields of all units are kept up to date: a unit that stays costs one comparison, one that moves N products.
+    # The fields of all units are kept up to date: a unit that stays costs one comparison, one that moves N products. From
+    # the second sweep on: before, units may be numbers of any size, which would leave their rounding in the fields.
     sweeps = np.full(len(states), len(orders))
-    fields = np.dot(states, W.T) + b                                    # (M, N) @ (N, N) -> (M, N)
-    columns = W.T.copy()                                                # columns[i] is column i of W
+    fields, columns = np.empty(states.shape, states.dtype), W.T.copy()  # columns[i] is column i of W
     for m in prange(len(states)):
         x, h = states[m], fields[m]
         for s in range(len(orders)):
+            if s == 1:
+                for i in range(len(h)):
+                    h[i] = field(W[i], x, b[i])
             moved = 0.0
             for i in orders[s]:
+                if s == 0:
+                    h[i] = field(W[i], x, b[i])
                 if saturating:
                     new = min(max(h[i], -1.0), 1.0)
                 elif abs(h[i]) < TIE:
@@ -53,9 +58,18 @@ def _(W, b, states, orders, saturating, tolerance):
                     moved = max(moved, abs(step))
                     x[i] = new
                     column = columns[i]
-                    for j in range(len(h)):
+                    for j in range(len(h) if s > 0 else 0):
                         h[j] += step * column[j]
             if moved <= tolerance:
                 sweeps[m] = s
                 break
     return sweeps
+
+
+@helper
+def field(w, x, bias):
+    """wᵀx + bias."""
+    total = bias
+    for j in range(len(x)):
+        total += w[j] * x[j]
+    return total

@@ -23,7 +23,7 @@ def parts_of(a, b) -> int:
     """In how many parts to compute a b: 1, or one for each thread."""
     if not Always.one_thread or a.shape[0] * a.shape[1] * b.shape[1] < LARGE:
         return 1
-    if not (a.flags.forc and b.flags.forc and a.dtype == b.dtype and a.dtype.char in "fd"):
+    if not (a.flags.forc and b.flags.forc and a.dtype == b.dtype and a.dtype.char in "fd" and a.dtype.isnative):
         return 1
     from numba import get_num_threads
     return min(get_num_threads(), len(a))

@@ -27,6 +27,9 @@ prange = range          # in a loop compiled with parallel=True this is numba.pr
 registry = {}           # "module.name" -> Kernel: every pair, so that one test can compare them all
 
 
+UNCOMPILED = "FDGeg"    # dtypes that run the reference: complex, float16, longdouble; and numbers of the other byte order
+
+
 class Choice:
     """Which twin runs: "numba" (default) or "numpy"; the environment variable TINYNN_KERNELS sets it, too."""
     backend = "numba"
@@ -64,7 +67,7 @@ class Kernel:
         if Choice.backend == "numpy":
             return self.reference(*args)
         for a in args:
-            if type(a) is np.ndarray and a.dtype.kind == "c":
+            if type(a) is np.ndarray and (a.dtype.char in UNCOMPILED or not a.dtype.isnative):
                 return self.reference(*args)
         if self.compiled is None:
             self.compiled = self.compile()

@@ -5,7 +5,7 @@ Whatever else needs the cores then must share them: on two cores, a step of leas
 where one thread takes 1, and a training step of a convolutional network, whose kernels have threads of their own, 59 ms
 instead of 35.
 """
-from contextlib import nullcontext
+from contextlib import contextmanager
 from functools import cache
 
 
@@ -14,9 +14,18 @@ class Always:
     one_thread = False
 
 
+@contextmanager
 def one_blas_thread(wanted: bool = True):
     """A context in which NumPy's and SciPy's BLAS run in one thread each; wanted=False: a context that does nothing."""
-    return libraries().limit(limits=1, user_api="blas") if wanted and not Always.one_thread else nullcontext()
+    if not wanted or Always.one_thread:
+        yield
+        return
+    try:
+        with libraries().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        if Always.one_thread:                       # a kernel with threads of its own has come meanwhile: it stays so
+            libraries().limit(limits=1, user_api="blas")
 
 
 def one_blas_thread_from_now_on():

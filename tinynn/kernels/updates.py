@@ -25,8 +25,7 @@ def adam(w, g, m, v, lr, beta1, beta2, eps, correction1, correction2):
 
 @adam.numba
 def _(w, g, m, v, lr, beta1, beta2, eps, correction1, correction2):
-    one = eps / eps                         # 1 as a number of this dtype: `1 - x` is float64 arithmetic in Numba
-    zero = one - one
+    one, zero = w.dtype.type(1), w.dtype.type(0)        # of this dtype: `1 - x` is float64 arithmetic in Numba
     rate, root = lr / correction1, one / np.sqrt(correction2)
     for i in range(w.size):
         mi = beta1 * m[i] + (one - beta1) * g[i]

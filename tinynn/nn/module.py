@@ -41,7 +41,7 @@ def as_input(x: Array, dtype=None) -> Tensor:
     it. Raises TypeError for ints (an image of bytes, say), and for a Tensor of another dtype that requires gradients:
     somewhere upstream a layer has the wrong dtype, and casting here would hide it.
     """
-    if isinstance(x, tuple):
+    if isinstance(x, tuple) and any(isinstance(part, Tensor) for part in x):
         raise TypeError("the input is a tuple; recurrent layers return (output, state) and attention (output, weights): pass "
                         "on the first, layer(x)[0]")
     if not isinstance(x, Tensor):
@@ -84,8 +84,7 @@ class Module:
         """(name, value) of each attribute; the items of lists and tuples are called "name.0", "name.1.0", ..."""
         for name, value in vars(self).items():
             for path, item in spread(name, value):
-                if isinstance(item, dict) and any(isinstance(part, (Module, Parameter))
-                                                  for _, part in spread(path, list(item.values()))):
+                if isinstance(item, dict) and holds_layers(item):
                     raise TypeError(f"{type(self).__name__}.{path} is a dict of layers or Parameters, which would not be "
                                     "found; hold them as attributes or in a list")
                 yield path, item
@@ -208,6 +207,12 @@ def spread(name, value) -> Iterator[tuple]:
         return
     for i, item in enumerate(value):
         yield from spread(f"{name}.{i}", item)
+
+
+def holds_layers(value) -> bool:
+    """Is there a Module or Parameter in these dicts, lists and tuples?"""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return isinstance(value, (Module, Parameter)) or any(map(holds_layers, parts))
 
 
 @contextmanager

@@ -111,8 +111,8 @@ class LayerNorm(Module):
 
     def __init__(self, normalized_shape: int | tuple, eps: float = 1e-5):
         shape, dtype = normalized_shape, default_dtype()
-        if not np.size(shape) or np.min(shape) < 1:
-            raise ValueError(f"LayerNorm: normalized_shape is {shape}; expected one length or more, each at least 1")
+        if np.asarray(shape).dtype.kind not in "iu" or np.min(shape) < 1:
+            raise ValueError(f"LayerNorm: normalized_shape is {shape}; expected one length or more, ints, each at least 1")
         check_eps(self, eps)
         self.eps = eps
         self.weight, self.bias = Parameter(np.ones(shape, dtype)), Parameter(np.zeros(shape, dtype))

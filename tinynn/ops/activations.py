@@ -48,7 +48,7 @@ def relu(x):
 def _(g, y):
     if isinstance(g, Tensor):
         return g * (y > 0)
-    return kernels.relu_backward(np.ravel(g), np.ravel(y)).reshape(g.shape)
+    return kernels.relu_backward(np.ravel(g), np.ravel(np.broadcast_to(y, g.shape))).reshape(g.shape)
 
 
 @op(analytic=False)

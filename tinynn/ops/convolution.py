@@ -157,7 +157,7 @@ def pair(name, argument, value, least) -> tuple:
     both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(both) != 2 or not all(isinstance(n, (int, np.integer)) and type(n) is not bool and n >= least for n in both):
         raise ValueError(f"{name}: {argument} is {value!r}; expected an int >= {least}, or a pair of them (down, across)")
-    return both
+    return int(both[0]), int(both[1])
 
 
 def checked(name, *arrays) -> list:

@@ -53,7 +53,7 @@ def _(g, axis, saved):
 def var(x, axis=None, keepdims=False, ddof=0):
     """Variance: y = Σ (x − x̄)² / (n − ddof) along axes; dL/dx = dL/dy · 2(x − x̄) / (n − ddof)."""
     centred = x - np.mean(x, axis=axis, keepdims=True)       # np.var would take |x − x̄|², wrong for complex steps
-    return np.sum(centred * centred, axis=axis, keepdims=keepdims) / (count(x.shape, axis) - ddof)
+    return np.sum(centred * centred, axis=axis, keepdims=keepdims) / (count(np.shape(x), axis) - ddof)
 
 
 @var.vjp

@@ -49,7 +49,7 @@ def inverse(axes) -> tuple:
 
 def swapaxes(x, i, j):
     """x with its axes i and j exchanged."""
-    axes = list(range(x.ndim))
+    axes = list(range(np.ndim(x)))
     axes[i], axes[j] = axes[j], axes[i]
     return transpose(x, tuple(axes))
 

@@ -18,7 +18,7 @@ class Adam(FirstOrder):
         self.beta1, self.beta2 = betas
         check_fraction("betas[0]", self.beta1)
         check_fraction("betas[1]", self.beta2)
-        check_positive("eps", eps)
+        check_positive("eps", self.flat.w.dtype.type(eps))          # 1e-46 is 0 in float32
         self.eps, self.t = eps, 0
         self.m = np.zeros_like(self.flat.w)
         self.v = np.zeros_like(self.flat.w)

@@ -1,6 +1,7 @@
 """L-BFGS: BFGS from the last few steps only, so that a million parameters are no problem."""
 import numpy as np
 
+from ..arguments import check_count
 from .descent import Descent
 
 
@@ -13,9 +14,8 @@ class LBFGS(Descent):
 
     def __init__(self, params, history=10, min_grad=1e-6, c1=1e-4, c2=0.9):
         super().__init__(params, min_grad, c1, c2)
-        if not isinstance(history, int) or history < 1:
-            raise ValueError(f"history is {history!r}; expected an int >= 1")
-        self.history = history
+        check_count("history", history)
+        self.history = int(history)
         self.S = np.zeros((0, self.flat.w.size), self.flat.w.dtype)       # steps, oldest first: (pairs, P)
         self.Y = np.zeros((0, self.flat.w.size), self.flat.w.dtype)       # changes of the gradient
 

@@ -194,7 +194,7 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
     saved = None
     if checkpoint:
         saved = Checkpoint(checkpoint, Players(generator, critic), Optimizers(generator_optimizer, critic_optimizer), rng)
-        history, _ = saved.resume(history)
+        history, _ = saved.resume(history, callbacks)
     before, start = history.seconds[-1] if len(history) else 0.0, time.perf_counter()
     bar = Bar(epochs, len(history), progress)
     generator.train()

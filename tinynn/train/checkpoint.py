@@ -45,8 +45,12 @@ class Checkpoint:
         self.written = time.perf_counter()
         self.cost = self.written - start
 
-    def resume(self, history) -> tuple:
-        """(history, best weights) from the file, with everything else put back in place; as given if there is no file."""
+    def resume(self, history, callbacks=(), check=lambda history, best: None) -> tuple:
+        """(history, best weights) from the file, with everything else put back in place; as given if there is no file.
+
+        check(history, best): raises ValueError if the run cannot go on, before anything is changed. A run that a callback
+        stopped goes on unless one of `callbacks` would stop it again.
+        """
         try:
             arrays, notes = read_arrays(self.path)
         except FileNotFoundError:
@@ -62,6 +66,7 @@ class Checkpoint:
             if len(notes["rngs"]) != len(self.rngs):
                 raise ValueError("its model has another number of random layers")
             history, weights = type(history)(**notes["history"], **part("history.")), self.model.state_dict()
+            check(history, part("best."))
             self.model.load_state_dict(part("model."))
             try:
                 self.optimizer.load_state_dict({**part("optimizer."), **notes["numbers"]})
@@ -72,6 +77,7 @@ class Checkpoint:
                 rng.bit_generator.state = state
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path}: not a checkpoint of this run ({error}); delete it, or name another") from None
-        if history.stop_reason in ("interrupted", "all epochs done", "a callback asked to stop", "no better validation loss"):
-            history.stop_reason = None                              # it can go on
+        if history.stop_reason in ("interrupted", "all epochs done", "no better validation loss") or (
+                history.stop_reason == "a callback asked to stop" and not any([callback(history) for callback in callbacks])):
+            history.stop_reason = None
         return history, part("best.") or None

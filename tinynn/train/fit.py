@@ -10,6 +10,7 @@ Read checkpoint.py next, or sweep.py for running many of these side by side.
 """
 import math
 import time
+from functools import partial
 
 import numpy as np
 
@@ -30,6 +31,7 @@ def batches(x, y, size=None, rng=None):
     if size is None:
         yield x, y
         return
+    check_count("batches: size", size)
     order = default_rng(rng).permutation(len(x))
     for start in range(0, len(x), size):
         rows = order[start:start + size]
@@ -43,7 +45,9 @@ def evaluate(model, x, y, loss, batch_size=None) -> float:
     """
     if not len(x):
         raise ValueError(f"evaluate: x has shape {np.shape(x)}; expected an example at least")
-    size, total = batch_size or max(len(x), 1), 0.0
+    if batch_size is not None:
+        check_count("evaluate: batch_size", batch_size)
+    size, total = batch_size or len(x), 0.0
     with evaluating(model), no_grad():
         for start in range(0, len(x), size):
             part = slice(start, start + size)
@@ -81,9 +85,8 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
     history, best = History(), None
     saved = Checkpoint(checkpoint, model, optimizer, rng) if checkpoint else None
     if saved:
-        history, best = saved.resume(history)
+        history, best = saved.resume(history, callbacks, partial(check_resumed, validation=validation, patience=patience))
         if len(history):
-            check_resumed(checkpoint, history, best, validation, patience)
             best = best if patience else None
             history.stop_reason = history.stop_reason or why_stop(history, optimizer, patience)
     before = history.seconds[-1] if len(history) else 0.0
@@ -150,14 +153,12 @@ def why_stop(history, optimizer, patience) -> str | None:
     return None
 
 
-def check_resumed(checkpoint, history, best, validation, patience):
-    """Raise ValueError for a checkpoint whose run had other validation data, or none where the best epoch is asked for."""
-    if bool(history.val_loss) != (validation is not None):
-        raise ValueError(f"{checkpoint}: was written {'with' if history.val_loss else 'without'} validation data; go on like "
-                         "that, or name another file")
-    if patience is not None and best is None:
-        raise ValueError(f"{checkpoint}: was written without patience, so the weights of the best epoch are not in it; go on "
-                         "without, or name another file")
+def check_resumed(history, best, validation, patience):
+    """Raise ValueError for a run that had validation data where this one has none, or none, or not the best weights."""
+    if len(history) and bool(history.val_loss) != (validation is not None):
+        raise ValueError(f"it was written {'with' if history.val_loss else 'without'} validation data")
+    if len(history) and patience is not None and not best:
+        raise ValueError("it was written without patience, so the weights of the best epoch are not in it")
 
 
 def check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience):

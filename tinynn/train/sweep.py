@@ -19,7 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import check_count
 from ..autograd.settings import default_rng
+from ..kernels.threads import one_blas_thread
 
 
 def grid(**choices) -> list:
@@ -29,7 +31,8 @@ def grid(**choices) -> list:
 
 def k_fold(n: int, k: int, rng=None) -> list:
     """k pairs of index arrays (train, validation) over n examples; each example validates once."""
-    if not 2 <= k <= n:
+    check_count("k_fold: k", k, 2)
+    if k > n:
         raise ValueError(f"k is {k}; expected 2 to {n}, the number of examples")
     folds = np.array_split(default_rng(rng).permutation(n), k)
     return [(np.concatenate(folds[:i] + folds[i + 1:]), fold) for i, fold in enumerate(folds)]
@@ -65,6 +68,7 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
     """
     from joblib import Parallel, delayed
     settings = list(settings)
+    check_count("sweep: repetitions", repetitions, 0)
     if repetitions < 1 or not settings:
         raise ValueError(f"a sweep of {len(settings)} settings × {repetitions} repetitions has no job to do")
     jobs_of_all = [(setting, (seed, i, j)) for i, setting in enumerate(settings) for j in range(repetitions)]
@@ -88,8 +92,7 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
 
 def one_job(function, setting, seed):
     """Run one setting with its own Generator and one BLAS thread."""
-    from threadpoolctl import threadpool_limits
-    with threadpool_limits(1), interrupts_passed_on():
+    with one_blas_thread(), interrupts_passed_on():
         return function(setting, np.random.default_rng(seed))
 
 

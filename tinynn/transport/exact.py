@@ -39,8 +39,8 @@ def in_order(x, y, a, b):
     """
     i, j = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
     ends_x, ends_y = np.cumsum(a[i]), np.cumsum(b[j])
-    cuts = np.union1d(ends_x[:-1], ends_y[:-1])
-    cuts = cuts[cuts < 1]
+    cuts, rounding = np.union1d(ends_x[:-1], ends_y[:-1]), 1e-15 * (len(x) + len(y))
+    cuts = cuts[(np.diff(cuts, prepend=0) > rounding) & (cuts < 1 - rounding)]     # 3/21 and 1/7 are one cut
     edges = np.concatenate([[0.0], cuts, [1.0]])
     middle = (edges[1:] + edges[:-1]) / 2
     rank_x, rank_y = (np.minimum(np.searchsorted(ends, middle), len(ends) - 1) for ends in (ends_x, ends_y))
