@@ -214,7 +214,7 @@ def draw_latents(card, found):
     ax.set_ylim(1e-5, None)
     ax.legend()
     card.add_figure(fig, "latents", "How much each latent tells of a digit, on average over the test digits: a line for each "
-                    "run. Dotted: 0.01 nats, below which we call it unused.")
+                    "run. Dotted: 0.01 nats.")
 
 
 def draw_map(card, of):
