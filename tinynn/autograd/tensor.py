@@ -150,6 +150,9 @@ class Tensor:
     def __float__(self):
         return float(self.item())
 
+    def __int__(self):
+        return int(self.item())
+
     def __format__(self, spec):
         return format(self.item(), spec) if spec else str(self)
 
