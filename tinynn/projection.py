@@ -100,15 +100,16 @@ class TSNE:
 
         p_(j|i) ∝ exp(−|xᵢ − xⱼ|²/2σᵢ²),   pᵢⱼ = (p_(j|i) + p_(i|j))/2N,       qᵢⱼ ∝ 1/(1 + |yᵢ − yⱼ|²)
 
-    Gradient descent with momentum makes KL(P ‖ Q) = Σ pᵢⱼ ln(pᵢⱼ/qᵢⱼ) small. The picture says who is near whom; sizes of
-    clusters and distances between them mean little, the axes nothing.
+    Gradient descent with momentum (0.5, after 250 steps 0.8) and a gain for each coordinate makes KL(P ‖ Q) =
+    Σ pᵢⱼ ln(pᵢⱼ/qᵢⱼ) small. The picture says who is near whom; sizes of clusters and distances between them mean little, the
+    axes nothing.
 
     n_components: 1, 2 (default) or 3. perplexity: how many neighbours count, which sets each σᵢ; default 30, sensible 5 to
         50, less than N − 1.
     early_exaggeration: P is multiplied by this in the first 250 steps, so that clusters form and find their place;
         default 12.
     learning_rate: default N/(4 · early_exaggeration) (Belkina et al. 2019), at least 50; for less than 200 rows 5 to 20 goes
-        deeper, as with 50 points may be thrown far out.
+        deeper, as a rate of 50 may throw points far out.
     max_iter: steps, default 1000. init: "pca" (default), the first components, or "random"; both 1e-4 small.
     rng: for "random"; Generator, seed, or None for the default Generator.
 

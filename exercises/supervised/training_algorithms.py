@@ -80,6 +80,7 @@ def add_rows(card, runs):
 
 
 def add_pitfalls(card, runs, config):
+    # Losses are one more than epochs, and the last epoch only found that nothing was left to gain.
     early = [f"{name} {len(result['loss']) - 2}" for of in runs.values() for name in ALGORITHMS
              for result in of[name] if result["stop"] != "all epochs done"]
     middle = {name: [f"{np.median(final(of[name], 'loss')):.2g}" for of in runs.values()] for name in ALGORITHMS}

@@ -230,3 +230,17 @@ def test_gradients_of_numbers_stay_arrays():
     for _ in range(2):
         (x * x).backward()
     assert isinstance(x.grad, np.ndarray) and x.grad == 8
+
+
+def test_a_per_example_rule_has_the_parameters_of_the_vjp():
+    @tn.op(shapes="(n),(n)->(n)")
+    def product(a, b):
+        return a * b
+
+    @product.vjp
+    def _(g, a, b):
+        return g * b, g * a
+    with pytest.raises(TypeError, match=r"per_example rule of product takes \(g, b, a\); expected .* \(g, a, b\)"):
+        @product.per_example
+        def _(g, b, a):
+            return g * b, g * a

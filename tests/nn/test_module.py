@@ -79,6 +79,14 @@ def test_finds_layers_in_nested_lists_and_refuses_them_in_dicts():
             Nested(held).parameters()
 
 
+def test_a_leaf_that_is_no_parameter_is_refused():
+    class Wrong(nn.Module):
+        def __init__(self):
+            self.parts = [tn.Tensor(np.ones(2), requires_grad=True)]
+    with pytest.raises(TypeError, match="Wrong.parts.0 is a Tensor that requires gradients.*nn.Parameter"):
+        Wrong().parameters()
+
+
 def test_tied_parameters_are_listed_once_and_saved_under_each_name():
     model = Tied()
     assert [name for name, _ in model.named_parameters()] == ["a.weight", "a.bias", "b.bias"]

@@ -191,3 +191,12 @@ def test_gdx_with_negative_losses():
     for _ in range(200):
         loss = optimizer.step(lambda: ((w - 2) ** 2).sum() - 100)
     assert loss == pytest.approx(-100, abs=1e-3)
+
+
+def test_a_state_that_a_checkpoint_would_lose_is_refused():
+    class Remembers(optim.GD):
+        def __init__(self, params):
+            super().__init__(params)
+            self.past, self._cache = [], {}
+    with pytest.raises(TypeError, match="Remembers.past is a list, which a checkpoint would lose"):
+        Remembers(parameters()).state_dict()

@@ -1,9 +1,10 @@
 """Jacobians of residuals, one row per example: what Levenberg–Marquardt needs.
 
 For residuals r of shape (N,) or (N, K), J[n, p] = dr[n] / dw[p]. A backward pass gives uᵀJ for one u, so N passes give J.
-But most models treat their examples (the rows of every array in them) independently, and then one pass does:
-with the seed u = (1, ..., 1), the gradient that arrives at row n of a hidden array comes from r[n] alone. Gradients mix
-only at the last moment, where a parameter meets the data and the sum over examples is taken; so we don't take it:
+But most models treat their examples (the rows of every array in them) independently, and then one pass does (K passes, for r
+of shape (N, K)): with the seed u = (1, ..., 1), the gradient that arrives at row n of a hidden array comes from r[n] alone.
+Gradients mix only at the last moment, where a parameter meets the data and the sum over examples is taken; so we don't take
+it:
 
     y = x Wᵀ            dL/dW = gᵀx = Σₙ g[n] x[n]ᵀ           the sweep: the sum over n
                         dr[n]/dW = g[n] x[n]ᵀ                 here: its terms, (N, n_out, n_in)
@@ -130,7 +131,12 @@ def fast_blocks(residual, params):
 
 
 def classify(root, n) -> tuple:
-    """Split the graph into Nodes that have an example axis, newest first, and Nodes made from parameters only."""
+    """Split the graph into Nodes that have an example axis, newest first, and Nodes made from parameters only.
+
+    Constants, the data among them, are None in a Node's parents; that data came in shows only where the shape has grown. So
+    what is elementwise and has the shape of its recorded inputs, or only moves their elements, counts as made from
+    parameters. Where that is wrong, as for x·w with x and w of one shape, `agrees` will notice.
+    """
     rows, parameters = set(), set()
     order = ancestors(root)
     for node in reversed(order):

@@ -18,6 +18,10 @@ The contract of a vjp:
 - It returns one gradient, or a tuple in the order of the arguments (for an op with *xs: one for each x); None where
   there is none. A function of no arguments, `lambda: g * b`, is called only if somebody needs that gradient.
 - A broadcast argument needs no care: the sweep sums each gradient to its argument's shape, and casts it to its dtype.
+- For Jacobians g may have one more axis in front, for examples, where an elementwise op was applied to parameters alone.
+  Operators and ops broadcast; to a loop over elements give np.broadcast_to(y, g.shape).
+- Where it calls such a loop, which takes no Tensors, it asks `isinstance(g, Tensor)` first, and does the same in ops then
+  (`reference_vjp` in backward.py does that for a whole function).
 - `saved` is a constant (a mask, an index): what depends smoothly on the arguments is computed again in the vjp,
   or second derivatives would miss it. The checker's `order=2` tells.
 
@@ -101,7 +105,15 @@ class Op:
         return function
 
     def per_example(self, function):
-        """Decorator: the vjp for per-example Jacobians, where the op is not elementwise. See jacobian.py."""
+        """Decorator: the vjp for per-example Jacobians, where the op is not elementwise. See jacobian.py.
+
+        It has the vjp's parameters, in its order; g and what the op was given have the examples in front, (B, ...). For an
+        argument without an axis for the examples it returns (B, *the argument's shape); the others are not looked at.
+        """
+        wanted, given = (list(inspect.signature(f).parameters) for f in (self.vjp_function, function))
+        if given != wanted:
+            raise TypeError(f"the per_example rule of {self.name} takes ({', '.join(given)}); expected those of its vjp, "
+                            f"({', '.join(wanted)})")
         self.rows_function = function
         return function
 

@@ -1,6 +1,7 @@
 """How Boltzmann machines learn: contrastive divergence. Read rbm.py first.
 
-The gradient of the mean log-likelihood is a difference of two averages, with the hidden units h at their probabilities:
+L, the mean log-likelihood, is to rise, so steps go along its gradient, a difference of two averages. As ln p(v) is
+−F(v) − ln Z, with −dF/dW = v hᵀ, h at its probabilities, and d ln Z/dW = Σ p(v, h) v hᵀ over all states,
 
     dL/dW = ⟨v hᵀ⟩ data − ⟨v hᵀ⟩ machine,    dL/da = ⟨v⟩ data − ⟨v⟩ machine,    dL/db = ⟨h⟩ data − ⟨h⟩ machine
 

@@ -1,7 +1,9 @@
 """Winograd's convolution, for 3 × 3 windows with stride 1, in float32: 16 multiplications where im2col has 36.
 
 Two outputs side by side, from four inputs d and three weights w, take 4 multiplications instead of 6:
-    y = Aᵀ[(G w) ⊙ (Bᵀ d)]       (Winograd 1980; Lavin & Gray 2016, Fast algorithms for convolutional neural networks, eq. 7)
+    m₁ = (d₀ − d₂) w₀,   m₂ = (d₁ + d₂)(w₀ + w₁ + w₂)/2,   m₃ = (d₂ − d₁)(w₀ − w₁ + w₂)/2,   m₄ = (d₁ − d₃) w₂
+    y₀ = d₀w₀ + d₁w₁ + d₂w₂ = m₁ + m₂ + m₃,     y₁ = d₁w₀ + d₂w₁ + d₃w₂ = m₂ − m₃ − m₄
+or y = Aᵀ[(G w) ⊙ (Bᵀ d)]       (Winograd 1980; Lavin & Gray 2016, Fast algorithms for convolutional neural networks, eq. 7).
 In two dimensions, tile by tile of 4 × 4 inputs d and 2 × 2 outputs: Y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)] A, with
 
           [1  0 -1  0]          [1    0    0]           [1   1   1   0]

@@ -2,8 +2,9 @@
 
     loss = nn.MSELoss()(model(x), y) + 1e-4 * nn.l2_penalty(model.parameters())
 
-All are means over the batch. Shapes must be equal: broadcasting (N,) against (N, 1) would compare every output
-with every target, run without complaint, and train nonsense. Read init.py next.
+MSE, L1 and BCE are means over all numbers, cross-entropy over the examples; penalties are sums. Shapes must be equal (for
+cross-entropy: logits (N, C), labels (N,)): broadcasting (N,) against (N, 1) would compare every output with every target,
+run without complaint, and train nonsense. Read init.py next.
 """
 from typing import Iterable
 

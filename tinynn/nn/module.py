@@ -3,9 +3,11 @@
     class Residual(nn.Module):
         def __init__(self, n):
             self.linear = nn.Linear(n, n)               # an attribute is all it takes to register it
+            self.scale = nn.Parameter(np.ones(n))
 
         def forward(self, x):
-            return x + tn.tanh(self.linear(x))          # x: (N, n), result: (N, n)
+            x = nn.as_input(x, self.scale.dtype)        # a Tensor, in the model's dtype, also if x is an array
+            return x + self.scale * tn.tanh(self.linear(x))         # x: (N, n), result: (N, n)
 
 A Module finds its parameters by looking at its own attributes, each time it is asked: Parameters, Modules, and lists or
 tuples of them. There is no hidden table, and nothing to call in `__init__`.
@@ -87,6 +89,9 @@ class Module:
                 if isinstance(item, dict) and holds_layers(item):
                     raise TypeError(f"{type(self).__name__}.{path} is a dict of layers or Parameters, which would not be "
                                     "found; hold them as attributes or in a list")
+                if type(item) is Tensor and type(item._node) is Leaf:
+                    raise TypeError(f"{type(self).__name__}.{path} is a Tensor that requires gradients, which would not be "
+                                    "found and trained; make it an nn.Parameter")
                 yield path, item
 
     def _walk(self, prefix="") -> Iterator[tuple]:

@@ -2,6 +2,10 @@
 
 Start with elementary.py (a line of calculus each), then arithmetic, activations, reductions, shaping, products.
 operators.py hangs them all on Tensor.
+
+A new op goes into one of these files, and its name into the imports and `__all__` here (then it is tn.NAME) and into DESCRIBED
+in tests/ops/test_every_op.py (then its gradients are tested). If it is to be a layer as well: a Module in nn, and its name in
+nn/__init__.py.
 """
 from ..autograd.primitives import add, broadcast_to
 from .activations import gelu, leaky_relu, relu, sigmoid, softplus

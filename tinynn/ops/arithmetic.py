@@ -1,6 +1,6 @@
 """Arithmetic and choices between values, elementwise with broadcasting. `add` lives in autograd/primitives.py.
 
-Every vjp returns `lambda`s where there are two arguments: in `2 * x` nobody needs the gradient of the 2.
+Where there are two arguments and a gradient costs something, a vjp returns `lambda`s: in `2 * x` nobody needs that of the 2.
 """
 import numpy as np
 

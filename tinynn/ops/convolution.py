@@ -1,9 +1,9 @@
 """Convolution: conv2d, and its transpose. (Deep learning's "convolution" is a cross-correlation: the window is not turned.)
 
 Three functions that are linear in each argument, and of which each is what the others need for their gradients, because
-they are the same sum Σ d·x·W, over all windows, solved for one of its factors:
+they are the derivatives of one sum, S = Σ d·x·W over all windows, by each of its three factors:
 
-    convolve(x, W) -> y         to_input(d, W) -> dL/dx         to_weight(x, d) -> dL/dW         with d = dL/dy
+    convolve(x, W) = dS/dd = y      to_input(d, W) = dS/dx = dL/dx      to_weight(x, d) = dS/dW = dL/dW       with d = dL/dy
 
 So derivatives of every order are there without a further line. kernels/convolution.py has the loops, and the formula.
 Shapes: x (N, C, H, W), weights (O, C, kh, kw), y and d (N, O, Ho, Wo).

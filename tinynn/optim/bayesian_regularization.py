@@ -2,8 +2,11 @@
 
 Minimise F = β·E_D + α·E_W, with E_D = Σe², E_W = Σw². As Bayesians we read e^(−βE_D) as the likelihood of noise with variance
 1/(2β), e^(−αE_W) as a prior on the weights with variance 1/(2α), and choose α and β so that the data are most probable
-(the maximum of the evidence, MacKay 1992). There,
-    γ = P − α·tr((βJᵀJ + αI)⁻¹),   α = γ/(2E_W),   β = (N − γ)/(2E_D).
+(the maximum of the evidence, MacKay 1992). With N residuals, P parameters, and a normal distribution about the minimum, of
+inverse covariance 2A, A = βJᵀJ + αI,
+    ln p(data | α, β) = −F − ½ ln det A + ½P ln α + ½N ln β + const,
+and its derivatives by α and β are 0 where
+    γ = P − α·tr(A⁻¹),   α = γ/(2E_W),   β = (N − γ)/(2E_D).
 γ, between 0 and P, counts the parameters that the data determine; the others are held near 0 by the prior.
 So no validation set is needed, and a network that is too large does little harm.
 """

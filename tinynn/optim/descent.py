@@ -1,4 +1,5 @@
-"""One step along a direction, by line search: what conjugate gradient, BFGS and L-BFGS have in common.
+"""One step along a direction, by line search: what conjugate gradient, BFGS and L-BFGS have in common. (GDX has a search of
+its own.)
 
     d = direction(g);  α by line search;  s = α·d;  w ← w + s;  learn(s, g_new − g, ...)
 """
@@ -11,7 +12,7 @@ from .optimizer import Optimizer, check_loss
 
 
 class Descent(Optimizer):
-    """Base class of the optimizers that search along a line; subclasses define `direction` and `learn`.
+    """Base class of the optimizers that search along a line; subclasses define `direction`, `learn`, `forget`, `first_guess`.
 
     min_grad: stop when the gradient's length is below it. c1, c2: see line_search.py.
     """

@@ -15,7 +15,7 @@ class GDX(Descent):
     """
 
     def __init__(self, params, lr=0.01, mc=0.9, min_grad=1e-5):
-        super().__init__(params, min_grad, 1e-4, 0.9)
+        super().__init__(params, min_grad, c1=1e-4, c2=0.9)        # of a line search, which it does not use
         check_positive("lr", lr)
         check_fraction("mc", mc)
         self.lr, self.mc = lr, mc

@@ -4,7 +4,8 @@ With residuals e(w) and their Jacobian J, the loss Σe² has the gradient 2Jᵀe
 fit e is small, so JᵀJ alone will do: that is the *Gauss–Newton* matrix, built from first derivatives; not the true Hessian.
 The step solves
     (JᵀJ + μI) δ = −Jᵀe.
-Small μ: Newton-like, quadratic convergence. Large μ: a short step downhill. μ shrinks after a success, grows after a failure.
+Small μ: Newton-like, with quadratic convergence where the residuals vanish. Large μ: a short step downhill. μ shrinks after a
+success, grows after a failure.
 """
 import numpy as np
 
@@ -21,8 +22,8 @@ class LevenbergMarquardt(Optimizer):
 
     closure() returns the *residuals*, model(x) − y, examples along the first axis; their mean square is minimised. The
     same closure object stands for the same data: for others, pass another one.
-    mu: the first μ, default 1e-3; ×0.1 after a step that lowers Σe², ×10 after one that does not, and then again, until
-    mu > mu_max, default 1e10. min_grad: stop when the gradient of the mean square is shorter, default 1e-7.
+    mu: the first μ, default 1e-3; ×0.1 (but not below 1e-20) after a step that lowers Σe², ×10 after one that does not, and
+    then again, until mu > mu_max, default 1e10. min_grad: stop when the gradient of the mean square is shorter, default 1e-7.
     Needs memory for P² numbers and time for N·P² + P³ operations a step: good up to a few thousand parameters.
     JᵀJ is summed over blocks of examples, so the (N, P) Jacobian is never in memory.
     """
@@ -39,7 +40,7 @@ class LevenbergMarquardt(Optimizer):
     def step(self, closure) -> float:
         """One successful step, after as many trials of μ as it takes; returns the mean square before it."""
         self.flat.check_current()
-        with one_blas_thread(self.flat.w.size < 500):
+        with one_blas_thread(self.flat.w.size < 500):           # where a second thread costs more than it computes
             return self.improve(closure)
 
     def improve(self, closure) -> float:

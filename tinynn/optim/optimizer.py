@@ -5,7 +5,7 @@ A training loop, for any optimizer:
     def closure():
         return loss(model(x), y)                # for LevenbergMarquardt and BayesianRegularization: model(x) - y
 
-    for epoch in range(epochs):
+    for optimizer.epoch in range(epochs):       # learning-rate schedules look at it
         print(optimizer.step(closure))          # the loss before the step
         if optimizer.stop:                      # "gradient below 1e-05", say
             break
@@ -37,8 +37,17 @@ class Optimizer:
         raise NotImplementedError
 
     def state_dict(self) -> dict:
-        """Everything a step depends on but the parameters: numbers, strings and arrays, by name."""
+        """Everything a step depends on but the parameters, by name: what a checkpoint keeps of an optimizer.
+
+        So an optimizer's state must be public attributes: numbers, strings, or arrays of P numbers, or some times P, in w's
+        dtype, as np.zeros_like(self.flat.w). Names that begin with _ are for what can be computed again; they are not kept.
+        TypeError: an attribute is a list or a dict, which would be lost.
+        """
         kinds = (np.ndarray, np.number, bool, int, float, str, type(None))
+        for name, value in vars(self).items():
+            if isinstance(value, (list, dict)) and not name.startswith("_") and name != "info":
+                raise TypeError(f"{type(self).__name__}.{name} is a {type(value).__name__}, which a checkpoint would lose: "
+                                f"keep an array of numbers, (k, P), or call it _{name} if it can be computed again")
         return {name: value.copy() if isinstance(value, np.ndarray) else
                 value.item() if isinstance(value, np.number) else value
                 for name, value in vars(self).items() if isinstance(value, kinds) and not name.startswith("_")}
@@ -96,7 +105,11 @@ class FirstOrder(Optimizer):
         return value
 
     def update(self, w, g):
-        """Change the vector w in place, given the gradient g."""
+        """Change w in place, given the gradient g; both (P,), of the parameters' dtype.
+
+        In place: w -= ...; `w = w - ...` would change nothing. self.rate is the learning rate of this epoch, also if lr is a
+        schedule; w.dtype.type(self.rate) keeps float32 in float32. What must be remembered: see `state_dict`.
+        """
         raise NotImplementedError
 
 

@@ -78,8 +78,8 @@ def gradient_penalty(critic: Callable, real: Array, fake: Array, rng=None, one_s
     """E (‖∇D(x̂)‖ − 1)² at random points x̂ between data and samples; (). Its weight in the loss is usually 10.
 
     one_sided: slopes below 1, which a critic that measures a distance may have, cost nothing: E max(0, ‖∇D(x̂)‖ − 1)² (Petzka,
-    Fischer & Lukovnikov 2018, On the regularization of Wasserstein GANs). On a line there is no other way: between slopes of
-    1 and −1 lies 0, and the two-sided penalty is a hill there. In the plane a gradient can turn round.
+    Fischer & Lukovnikov 2018, On the regularization of Wasserstein GANs). On a line there is no other way: a slope that is 1
+    and should be −1 has to pass 0, where the two-sided penalty is largest. In the plane a gradient can turn round.
 
     The gradient by x̂ stays part of the graph, so the penalty's own gradient is a second derivative of the critic.
     real, fake: (N, ...), constants here. critic: maps (N, ...) to N numbers, each of its own row only: batch norm in it

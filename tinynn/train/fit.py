@@ -1,10 +1,10 @@
 """fit: one training loop for every optimizer, with validation, early stopping, checkpoints and a progress bar.
 
-The loop itself is short, and nothing in it is special to `fit`; by hand it reads
+The loop itself is short; by hand it reads
 
-    for epoch in range(epochs):
+    for optimizer.epoch in range(epochs):
         for xb, yb in batches(x, y, size, rng):
-            optimizer.step(lambda: loss(model(xb), yb))
+            optimizer.step(lambda: loss(model(xb), yb))             # LM and BR want residuals: lambda: model(xb) - yb
 
 Read checkpoint.py next, or sweep.py for running many of these side by side.
 """
@@ -116,7 +116,7 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
             train_loss = total / len(x)
             val_loss = None
             if validation is not None:
-                val_loss = evaluate(model, *validation, loss, batch_size and max(batch_size, 1000))
+                val_loss = evaluate(model, *validation, loss, batch_size and max(batch_size, 1000))  # without a graph
             is_best = history.add(train_loss, val_loss, before + time.perf_counter() - start, optimizer.info)
             if is_best and patience is not None:
                 best = model.state_dict()
