@@ -117,7 +117,7 @@ def add_pitfalls(card, results, config):
     P = 3 * config.units + 1
     ratios = np.concatenate([of(runs, "train") / sigma ** 2 for sigma, runs in results.items()])
     best = sum(int(np.argmin(r["losses"]) == len(r["losses"]) - 1) for runs in results.values() for r in runs)
-    flat = sum(r["stop"].startswith("gradient") for runs in results.values() for r in runs)
+    ended = sum(r["stop"] != "all epochs done" for runs in results.values() for r in runs)
     card.pitfalls += [
         "The report's two tables define the signal-to-noise ratio differently. Here it is 10 log₁₀ of the ratio of the mean "
         "squares of signal and noise, as in its table 1.1, whose rows all imply a signal power of 0.0999.",
@@ -125,8 +125,8 @@ def add_pitfalls(card, results, config):
         f"parameters take up {P}/{config.points} of any noise, which leaves {1 - P / config.points:.2f}. "
         f"Measured: {np.median(ratios):.2f} in the median. What was taken up is error against the clean signal.",
         f"“The best epoch is the last epoch” says nothing about success: so it is in {best} of {ratios.size} runs here, as a "
-        f"line search never lets the loss rise, and in {flat} of them the gradient had become flat: nothing was left to "
-        "learn. What tells is the error against the clean signal, or on data held back.",
+        f"line search never lets the loss rise. Of these runs {ended} ended by themselves, when nothing better was found, and "
+        f"{ratios.size - ended} were still learning. What tells is the error against the clean signal, or on data held back.",
     ]
 
 
