@@ -133,7 +133,7 @@ def run_one(module, config: Config) -> Card:
     tn.seed(config.seed)
     processes = joblib.parallel_config("loky", n_jobs=config.jobs, inner_max_num_threads=1)
     origin, folder = origin_of(module, config), Card.begin(module.__name__, config).unfinished(config.out)
-    with one_blas_thread(), processes, look():
+    with one_blas_thread(sure=True), processes, look():
         start = time.perf_counter() - seconds_before(folder, origin)
         try:
             card = module.run(config)

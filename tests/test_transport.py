@@ -362,6 +362,19 @@ def test_bad_input_is_refused_by_name(use, message):
         use()
 
 
+def test_small_weights_count():
+    """Two clusters, and 900 points between them of which each weighs next to nothing: all of it must go somewhere."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random(902), rng.random(5)
+    a = np.full(902, 9e-13)
+    a[:2] = (1 - 900 * 9e-13) / 2
+    C = np.abs(x[:, None] - y)
+    np.testing.assert_allclose((emd(a, None, C) * C).sum(), stats.wasserstein_distance(x, y, a), rtol=1e-6)
+    far, heavy = np.linspace(0, 1e6, 20000), np.full(20000, 5e-12)
+    heavy[0] += 1 - heavy.sum()
+    np.testing.assert_allclose(wasserstein_1d(far, [0.0], 2, heavy), np.sqrt(heavy @ far ** 2), rtol=1e-6)
+
+
 def test_equal_distributions_with_other_numbers_of_points_have_no_distance():
     """1/7 and 3/21, added up, differ in the last digit."""
     x = 100 * np.random.default_rng(0).standard_normal(7)

@@ -19,6 +19,7 @@ import numpy as np
 from exercises.card import Card, Config
 from exercises.features._digits import logits, score, split, train
 from tinynn import nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.data import mnist
 from tinynn.train import sweep
 from tinynn.viz import COLOURS, plain_numbers
@@ -50,6 +51,7 @@ QUICK = OptimizersConfig(takes="10 s", quick=True, images=1000, validation=200, 
 def build(dropout=0.5, rng=None) -> nn.Sequential:
     """For images (N, 1, 28, 28), 50,186 parameters, in float32. ReLU comes after the pooling: the largest of four numbers is
     the same before and after it, and there are a quarter as many."""
+    rng = default_rng(rng)
     return nn.Sequential(
         nn.Conv2d(1, 32, 3, padding="same", rng=rng), nn.MaxPool2d(2), nn.ReLU(),   # -> (N, 32, 28, 28) -> (N, 32, 14, 14)
         nn.Conv2d(32, 64, 3, padding="same", rng=rng), nn.MaxPool2d(2), nn.ReLU(),  # -> (N, 64, 14, 14) -> (N, 64, 7, 7)

@@ -57,6 +57,8 @@ QUICK = DcganConfig(takes="15 s", quick=True, images=320, held_out=100, width=8,
 
 def build(width=32, rng=None) -> tuple:
     """(generator z (N, 100, 1, 1) -> pictures (N, 3, 32, 32) in [−1, 1], discriminator pictures -> logits (N, 1)), float32."""
+    rng = default_rng(rng)
+
     def up(n_in, n_out, *how):                                      # no bias: the batch norm has one
         return nn.ConvTranspose2d(n_in, n_out, 4, *how, bias=False, rng=rng), nn.BatchNorm2d(n_out), nn.ReLU()
 
@@ -74,7 +76,7 @@ def build(width=32, rng=None) -> tuple:
         nn.Conv2d(4 * width, 1, 4, rng=rng), nn.Flatten())                                      # -> (N, 1, 1, 1) -> (N, 1)
     for p in generator.parameters() + discriminator.parameters():
         if p.ndim == 4:                                             # windows; the others are of batch norms, and biases
-            p.data = default_rng(rng).normal(0, 0.02, p.shape)
+            p.data = rng.normal(0, 0.02, p.shape)
     return generator.astype(np.float32), discriminator.astype(np.float32)
 
 

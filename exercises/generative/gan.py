@@ -27,6 +27,7 @@ from exercises.card import Card, Config
 from exercises.features._images import in_rows, show
 from exercises.generative import _judge as judge
 from tinynn import grad, nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.data import mnist
 from tinynn.train import GAN, SATURATING_GAN, batches, fit_adversarial, generate, sweep, uninterrupted
 from tinynn.train.adversarial import critic_step
@@ -70,6 +71,7 @@ QUICK = GanConfig(takes="15 s", quick=True, images=1500, epochs=8, other_epochs=
 
 def build(latent=LATENT, dropout=0.3, rng=None) -> tuple:
     """(generator z (N, latent) -> (N, 784) in [−1, 1], discriminator of these -> logits (N, 1)), in float32."""
+    rng = default_rng(rng)
     generator = nn.Sequential(nn.Linear(latent, 256, rng=rng), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
                               nn.Linear(256, 512, rng=rng), nn.BatchNorm1d(512), nn.LeakyReLU(0.2),
                               nn.Linear(512, 784, rng=rng), nn.Tanh())

@@ -21,6 +21,7 @@ from exercises.card import Card, Config
 from exercises.features._images import in_rows, show
 from exercises.generative._boltzmann import digits
 from tinynn import nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.data import mnist
 from tinynn.nn.variational import importance_bound
 from tinynn.train import sweep, uninterrupted
@@ -54,6 +55,8 @@ QUICK = VaeConfig(takes="15 s", quick=True, images=1500, test=200, epochs=8, dra
 
 def build(hidden=(500, 500), latents=40, rng=None) -> nn.VAE:
     """784 - hidden - 2 × latents, and the way back to 784 logits, in float32."""
+    rng = default_rng(rng)
+
     def network(*sizes):
         layers = [layer for pair in zip(sizes, sizes[1:]) for layer in (nn.Linear(*pair, rng=rng), nn.ReLU())]
         return nn.Sequential(*layers[:-1]).astype(np.float32)

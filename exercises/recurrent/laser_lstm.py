@@ -20,6 +20,7 @@ import numpy as np
 import tinynn as tn
 from exercises.card import Card, Config
 from tinynn import nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.data import santa_fe_laser
 from tinynn.train import forecast, grid, horizon, mse, nmse, sweep, windows
 from tinynn.viz.style import COLOURS
@@ -66,6 +67,7 @@ class Reader(nn.Module):
     """A recurrent layer and, on its state at every step, a linear layer: (M, T, n_in) -> (M, T, 1), and the last state."""
 
     def __init__(self, layer, n_in, units, rng):
+        rng = default_rng(rng)
         self.layer, self.head = layer(n_in, units, rng=rng), nn.Linear(units, 1, rng=rng)
 
     def forward(self, x, state=None):
@@ -77,6 +79,7 @@ class Feedforward(nn.Module):
     """The same without a state: a network of the inputs of each step alone."""
 
     def __init__(self, n_in, units, rng):
+        rng = default_rng(rng)
         self.hidden, self.head = nn.Linear(n_in, units, rng=rng), nn.Linear(units, 1, rng=rng)
 
     def forward(self, x, state=()):

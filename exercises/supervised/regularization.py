@@ -18,6 +18,7 @@ import numpy as np
 import tinynn as tn
 from exercises.card import Card, Config
 from tinynn import nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.train import sweep, uninterrupted
 
 # method: the strengths to choose from
@@ -73,6 +74,7 @@ class Mean(nn.Module):
 
 def build(method="none", strength=0.0, rng=None) -> nn.Sequential:
     """A network 1-20-20-1 of tanh units, with jitter, batch norm or dropout where the method is one of these."""
+    rng = default_rng(rng)
     layers = [Jitter(strength, rng)] if method == "augmentation" else []
     for n_in in (1, 20):
         layers.append(nn.Linear(n_in, 20, rng=rng))

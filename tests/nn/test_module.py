@@ -85,6 +85,9 @@ def test_a_leaf_that_is_no_parameter_is_refused():
             self.parts = [tn.Tensor(np.ones(2), requires_grad=True)]
     with pytest.raises(TypeError, match="Wrong.parts.0 is a Tensor that requires gradients.*nn.Parameter"):
         Wrong().parameters()
+    model = Wrong()
+    model._parts = vars(model).pop("parts")                     # what it has seen, say
+    assert model.parameters() == [] and model.eval() is model
 
 
 def test_tied_parameters_are_listed_once_and_saved_under_each_name():

@@ -153,7 +153,7 @@ def test_adam_without_momentum_and_with_nan(backend):
 @pytest.mark.parametrize("make", [optim.Adam, optim.RMSprop, optim.Adagrad, optim.Adadelta])
 def test_an_eps_that_is_0_in_the_dtype_of_the_parameters_is_refused(make):
     w = tn.Tensor(np.ones(2, np.float32), requires_grad=True)
-    with pytest.raises(ValueError, match="eps is .*0.0.*; expected a number > 0"):
+    with pytest.raises(ValueError, match="eps is 1e-46, which is 0 in float32"):
         make([w], eps=1e-46)
     make([tn.Tensor(np.ones(2), requires_grad=True)], eps=1e-46)
 

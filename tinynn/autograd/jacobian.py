@@ -37,8 +37,8 @@ def jacobian(closure, params) -> np.ndarray:
     """
     params = as_list(params, "jacobian: params")
     for i, p in enumerate(params):
-        if not isinstance(p, Tensor) or type(p._node) not in (Leaf, type(None)):
-            raise TypeError(f"jacobian: params[{i}] is no leaf, a Tensor that was not computed from others")
+        if not isinstance(p, Tensor) or type(p._node) is not Leaf:
+            raise TypeError(f"jacobian: params[{i}] is not a leaf, a Tensor with requires_grad=True; leave frozen ones out")
     residual = check_residual(closure(), "jacobian")
     J = np.zeros((residual.size, sum(p.size for p in params)), residual.dtype)
     if not residual.requires_grad:

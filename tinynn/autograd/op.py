@@ -110,6 +110,8 @@ class Op:
         It has the vjp's parameters, in its order; g and what the op was given have the examples in front, (B, ...). For an
         argument without an axis for the examples it returns (B, *the argument's shape); the others are not looked at.
         """
+        if self.vjp_function is None:
+            raise TypeError(f"the per_example rule of {self.name} comes before its vjp; write that first")
         wanted, given = (list(inspect.signature(f).parameters) for f in (self.vjp_function, function))
         if given != wanted:
             raise TypeError(f"the per_example rule of {self.name} takes ({', '.join(given)}); expected those of its vjp, "

@@ -3,7 +3,7 @@
     class Residual(nn.Module):
         def __init__(self, n):
             self.linear = nn.Linear(n, n)               # an attribute is all it takes to register it
-            self.scale = nn.Parameter(np.ones(n))
+            self.scale = nn.Parameter(np.ones(n, self.linear.weight.dtype))
 
         def forward(self, x):
             x = nn.as_input(x, self.scale.dtype)        # a Tensor, in the model's dtype, also if x is an array
@@ -89,9 +89,6 @@ class Module:
                 if isinstance(item, dict) and holds_layers(item):
                     raise TypeError(f"{type(self).__name__}.{path} is a dict of layers or Parameters, which would not be "
                                     "found; hold them as attributes or in a list")
-                if type(item) is Tensor and type(item._node) is Leaf:
-                    raise TypeError(f"{type(self).__name__}.{path} is a Tensor that requires gradients, which would not be "
-                                    "found and trained; make it an nn.Parameter")
                 yield path, item
 
     def _walk(self, prefix="") -> Iterator[tuple]:
@@ -116,6 +113,9 @@ class Module:
             for name, value in module._members():
                 if isinstance(value, Parameter):
                     first.setdefault(id(value), (prefix + name, value))
+                elif type(value) is Tensor and type(value._node) is Leaf and not name.startswith("_"):
+                    raise TypeError(f"{type(module).__name__}.{name} is a Tensor that requires gradients, and would not be "
+                                    f"trained; make it an nn.Parameter, or call it _{name} if it is none")
         return list(first.values())
 
     def parameters(self) -> list[Parameter]:

@@ -1,9 +1,9 @@
 """Adam: momentum and a learning rate for every parameter. AdamW: Adam with honest weight decay."""
 import numpy as np
 
-from ..arguments import check_fraction, check_positive
+from ..arguments import check_fraction
 from ..kernels import updates
-from .optimizer import FirstOrder
+from .optimizer import FirstOrder, check_eps
 
 
 class Adam(FirstOrder):
@@ -18,7 +18,7 @@ class Adam(FirstOrder):
         self.beta1, self.beta2 = betas
         check_fraction("betas[0]", self.beta1)
         check_fraction("betas[1]", self.beta2)
-        check_positive("eps", self.flat.w.dtype.type(eps))          # 1e-46 is 0 in float32
+        check_eps(eps, self.flat.w.dtype)
         self.eps, self.t = eps, 0
         self.m = np.zeros_like(self.flat.w)
         self.v = np.zeros_like(self.flat.w)

@@ -4,8 +4,8 @@ s is a sum or a running mean of squared gradients; dividing by √s makes steps 
 """
 import numpy as np
 
-from ..arguments import check_fraction, check_positive
-from .optimizer import FirstOrder
+from ..arguments import check_fraction
+from .optimizer import FirstOrder, check_eps
 
 
 class Adagrad(FirstOrder):
@@ -16,7 +16,7 @@ class Adagrad(FirstOrder):
 
     def __init__(self, params, lr=0.01, eps=1e-10, clip_norm=None):
         super().__init__(params, lr, clip_norm)
-        check_positive("eps", self.flat.w.dtype.type(eps))
+        check_eps(eps, self.flat.w.dtype)
         self.eps = eps
         self.s = np.zeros_like(self.flat.w)
 
@@ -34,7 +34,7 @@ class RMSprop(FirstOrder):
     def __init__(self, params, lr=0.01, alpha=0.99, eps=1e-8, clip_norm=None):
         super().__init__(params, lr, clip_norm)
         check_fraction("alpha", alpha)
-        check_positive("eps", self.flat.w.dtype.type(eps))
+        check_eps(eps, self.flat.w.dtype)
         self.alpha, self.eps = alpha, eps
         self.s = np.zeros_like(self.flat.w)
 
@@ -55,7 +55,7 @@ class Adadelta(FirstOrder):
     def __init__(self, params, lr=1.0, rho=0.9, eps=1e-6, clip_norm=None):
         super().__init__(params, lr, clip_norm)
         check_fraction("rho", rho)
-        check_positive("eps", self.flat.w.dtype.type(eps))
+        check_eps(eps, self.flat.w.dtype)
         self.rho, self.eps = rho, eps
         self.s = np.zeros_like(self.flat.w)
         self.u = np.zeros_like(self.flat.w)

@@ -10,6 +10,8 @@ A training loop, for any optimizer:
         if optimizer.stop:                      # "gradient below 1e-05", say
             break
 """
+from collections import deque
+
 import numpy as np
 
 from ..arguments import check_positive
@@ -41,13 +43,13 @@ class Optimizer:
 
         So an optimizer's state must be public attributes: numbers, strings, or arrays of P numbers, or some times P, in w's
         dtype, as np.zeros_like(self.flat.w). Names that begin with _ are for what can be computed again; they are not kept.
-        TypeError: an attribute is a list or a dict, which would be lost.
+        TypeError: an attribute is a list, a dict, a set or a deque, which would be lost.
         """
         kinds = (np.ndarray, np.number, bool, int, float, str, type(None))
         for name, value in vars(self).items():
-            if isinstance(value, (list, dict)) and not name.startswith("_") and name != "info":
+            if isinstance(value, (list, dict, set, deque)) and not name.startswith("_") and name != "info":
                 raise TypeError(f"{type(self).__name__}.{name} is a {type(value).__name__}, which a checkpoint would lose: "
-                                f"keep an array of numbers, (k, P), or call it _{name} if it can be computed again")
+                                f"keep an array of numbers, (k, P); a setting, or what can be computed again, call _{name}")
         return {name: value.copy() if isinstance(value, np.ndarray) else
                 value.item() if isinstance(value, np.number) else value
                 for name, value in vars(self).items() if isinstance(value, kinds) and not name.startswith("_")}
@@ -119,3 +121,10 @@ def check_loss(loss) -> Tensor:
         raise TypeError(f"closure() returned a {type(loss).__name__} of shape {np.shape(loss)}; expected a scalar Tensor, "
                         "the loss")
     return loss
+
+
+def check_eps(eps, dtype):
+    """Raise ValueError unless eps is a number > 0, also in the parameters' dtype."""
+    check_positive("eps", eps)
+    if not dtype.type(eps) > 0:
+        raise ValueError(f"eps is {eps}, which is 0 in {dtype}; expected a larger number")

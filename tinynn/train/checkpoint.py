@@ -4,6 +4,7 @@ What determines the rest of a run: the weights and buffers, the optimizer's stat
 of the model's layers, the default one), the history, and the best weights so far.
 """
 import time
+from copy import deepcopy
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Checkpoint:
         self.rngs = [rng, settings.rng] + [value for module in model.modules() for value in vars(module).values()
                                            if isinstance(value, np.random.Generator)]
         self.written, self.cost = None, 0.0
+        optimizer.state_dict()                                  # raises at once if it cannot be kept
 
     def write_if_due(self, history, best):
         """Write at first, and then as often as takes a twentieth of the time."""
@@ -49,7 +51,7 @@ class Checkpoint:
         """(history, best weights) from the file, with everything else put back in place; as given if there is no file.
 
         check(history, best): raises ValueError if the run cannot go on, before anything is changed. A run that a callback
-        stopped goes on unless one of `callbacks` would stop it again.
+        stopped goes on unless one of `callbacks`, which are asked with a copy of the history, would stop it again.
         """
         try:
             arrays, notes = read_arrays(self.path)
@@ -73,11 +75,14 @@ class Checkpoint:
             except ValueError:
                 self.model.load_state_dict(weights)             # all or nothing
                 raise
+            stopped = history.stop_reason == "a callback asked to stop"
+            if stopped and not any([callback(deepcopy(history)) for callback in callbacks]):
+                history.stop_reason = None
             for rng, state in zip(self.rngs, notes["rngs"]):
                 rng.bit_generator.state = state
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self.path}: not a checkpoint of this run ({error}); delete it, or name another") from None
-        if history.stop_reason in ("interrupted", "all epochs done", "no better validation loss") or (
-                history.stop_reason == "a callback asked to stop" and not any([callback(history) for callback in callbacks])):
+            raise ValueError(f"{self.path}: not a checkpoint of this run ({error}); name another file, or delete it if nobody "
+                             "needs it") from None
+        if history.stop_reason in ("interrupted", "all epochs done", "no better validation loss"):
             history.stop_reason = None
         return history, part("best.") or None

@@ -32,7 +32,7 @@ def batches(x, y, size=None, rng=None):
         yield x, y
         return
     check_count("batches: size", size)
-    order = default_rng(rng).permutation(len(x))
+    size, order = int(size), default_rng(rng).permutation(len(x))
     for start in range(0, len(x), size):
         rows = order[start:start + size]
         yield x[rows], y[rows]
@@ -47,7 +47,7 @@ def evaluate(model, x, y, loss, batch_size=None) -> float:
         raise ValueError(f"evaluate: x has shape {np.shape(x)}; expected an example at least")
     if batch_size is not None:
         check_count("evaluate: batch_size", batch_size)
-    size, total = batch_size or len(x), 0.0
+    size, total = int(batch_size or len(x)), 0.0
     with evaluating(model), no_grad():
         for start in range(0, len(x), size):
             part = slice(start, start + size)
@@ -72,7 +72,8 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
         The optimizer's settings come from the file, too; data, loss and batch_size must be those of the first run. More
         epochs, a longer patience or none, and other callbacks are welcome.
     rng: for the order of the batches; default: the default Generator. progress: show a bar.
-    callbacks: functions called with the History after each epoch; training stops if one returns True.
+    callbacks: functions called with the History after each epoch; training stops if one returns True. A run that goes on
+        from where one did asks them first whether it may.
 
     Ctrl-C ends training and returns what there is. Raises TypeError and ValueError for arguments that don't fit together.
     """
@@ -156,9 +157,9 @@ def why_stop(history, optimizer, patience) -> str | None:
 def check_resumed(history, best, validation, patience):
     """Raise ValueError for a run that had validation data where this one has none, or none, or not the best weights."""
     if len(history) and bool(history.val_loss) != (validation is not None):
-        raise ValueError(f"it was written {'with' if history.val_loss else 'without'} validation data")
+        raise ValueError(f"it was written {'with' if history.val_loss else 'without'} validation data: go on like that")
     if len(history) and patience is not None and not best:
-        raise ValueError("it was written without patience, so the weights of the best epoch are not in it")
+        raise ValueError("it was written without patience, so the weights of the best epoch are not in it: go on without")
 
 
 def check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience):

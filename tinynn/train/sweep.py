@@ -92,7 +92,7 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
 
 def one_job(function, setting, seed):
     """Run one setting with its own Generator and one BLAS thread."""
-    with one_blas_thread(), interrupts_passed_on():
+    with one_blas_thread(sure=True), interrupts_passed_on():
         return function(setting, np.random.default_rng(seed))
 
 

@@ -28,8 +28,9 @@ def sinkhorn(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERAT
     """The plan P (n, m) that minimises <C, P> + ε KL(P | a bᵀ) (Cuturi 2013; PC, chapter 4).
 
     KL = Σᵢⱼ Pᵢⱼ ln(Pᵢⱼ/aᵢbⱼ) makes the plan unique and smooth, and the solution simple. With multipliers f and g for the sums
-    of rows and columns the derivative by Pᵢⱼ is 0 where Cᵢⱼ + ε ln(Pᵢⱼ/aᵢbⱼ) = fᵢ + gⱼ, so Pᵢⱼ = aᵢ bⱼ e^((fᵢ + gⱼ − Cᵢⱼ)/ε),
-    where f and g are found by making the sums of the rows right, those of the columns, those of the rows, ...
+    of rows and columns (and ε in f) the derivative by Pᵢⱼ is 0 where Cᵢⱼ + ε ln(Pᵢⱼ/aᵢbⱼ) = fᵢ + gⱼ, so Pᵢⱼ =
+    aᵢ bⱼ e^((fᵢ + gⱼ − Cᵢⱼ)/ε), where f and g are found by making the sums of the rows right, those of the columns, those of
+    the rows, ...
 
     a (n,), b (m,): weights ≥ 0 that add up to 1; None: all equal. C (n, m): finite costs.
     eps: ε > 0, in units of C. Large: P → a bᵀ, everything goes everywhere; small: P → the cheapest plan, in ever more

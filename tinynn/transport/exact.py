@@ -39,8 +39,11 @@ def in_order(x, y, a, b):
     """
     i, j = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
     ends_x, ends_y = np.cumsum(a[i]), np.cumsum(b[j])
-    cuts, rounding = np.union1d(ends_x[:-1], ends_y[:-1]), 1e-15 * (len(x) + len(y))
-    cuts = cuts[(np.diff(cuts, prepend=0) > rounding) & (cuts < 1 - rounding)]     # 3/21 and 1/7 are one cut
+    rounding = 1e-15 * (len(x) + len(y))                        # 1/7 and 3/21, added up, are one cut
+    near = np.minimum(np.searchsorted(ends_x, ends_y - rounding), len(x) - 1)
+    ends_y = np.where(np.abs(ends_x[near] - ends_y) <= rounding, ends_x[near], ends_y)
+    cuts = np.union1d(ends_x[:-1], ends_y[:-1])
+    cuts = cuts[cuts < 1]
     edges = np.concatenate([[0.0], cuts, [1.0]])
     middle = (edges[1:] + edges[:-1]) / 2
     rank_x, rank_y = (np.minimum(np.searchsorted(ends, middle), len(ends) - 1) for ends in (ends_x, ends_y))
