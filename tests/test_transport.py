@@ -372,6 +372,8 @@ def test_small_weights_count():
     np.testing.assert_allclose((emd(a, None, C) * C).sum(), stats.wasserstein_distance(x, y, a), rtol=1e-6)
     far, heavy = np.linspace(0, 1e6, 20000), np.full(20000, 5e-12)
     heavy[0] += 1 - heavy.sum()
+    x, a = np.array([*range(10), 1e6]), [0.1] * 10 + [0]
+    assert wasserstein_1d(x, x[:10], 2, a) == 0                 # what weighs nothing counts for nothing
     np.testing.assert_allclose(wasserstein_1d(far, [0.0], 2, heavy), np.sqrt(heavy @ far ** 2), rtol=1e-6)
 
 

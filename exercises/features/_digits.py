@@ -4,6 +4,7 @@ import numpy as np
 import tinynn as tn
 from exercises.features._images import in_rows, show
 from tinynn import nn
+from tinynn.autograd.settings import default_rng
 from tinynn.data import augment, disjoint_samples
 from tinynn.nn.module import evaluating
 from tinynn.train import uninterrupted
@@ -14,7 +15,7 @@ class Moved(nn.Module):
     """Augmentation as a layer: in training, images (N, C, H, W) are shifted, turned and scaled a little, anew each time."""
 
     def __init__(self, rng):
-        self.rng = rng
+        self.rng = None if rng is None else default_rng(rng)
 
     def forward(self, x):
         return augment.affine(x, self.rng) if self.training else x

@@ -4,6 +4,7 @@ import numpy as np
 import tinynn as tn
 from exercises.features._digits import logits, score
 from tinynn import nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.train import batches, uninterrupted
 
 PIXELS = 784
@@ -11,7 +12,7 @@ PIXELS = 784
 
 def build(widths=(100, 50), dropout=(0.0, 0.0), rng=None) -> nn.Sequential:
     """The classifier: x (N, 784) -> logits (N, 10), from Glorot's random start. dropout: of pixels, and of codes."""
-    of_pixels, of_codes = dropout
+    rng, (of_pixels, of_codes) = default_rng(rng), dropout
     layers, n_in = [nn.Dropout(of_pixels, rng=rng)], PIXELS
     for width in widths:
         layers += [start(n_in, width, rng), nn.Sigmoid(), nn.Dropout(of_codes, rng=rng)]

@@ -19,6 +19,7 @@ import tinynn as tn
 from exercises.card import Card, Config
 from exercises.features._images import in_rows, show
 from tinynn import data, nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.projection import PCA
 from tinynn.train import grid, sweep
 from tinynn.viz import COLOURS
@@ -57,6 +58,8 @@ QUICK = AutoencoderConfig(takes="15 s", quick=True, images=1500, batches=(16, 32
 
 def build(kind=OURS, code=128, rng=None) -> nn.Sequential:
     """A network x (N, 784) -> x̂ (N, 784) of one of the kinds in COLOUR, in float32."""
+    rng = default_rng(rng)
+
     def linear(n_in, n_out):
         return nn.Linear(n_in, n_out, rng=rng)
     if kind == "deep":

@@ -20,6 +20,7 @@ from exercises.card import Card, Config
 from exercises.features._confusion import draw_confusion
 from exercises.features._digits import Moved, draw_filters, draw_maps, logits, score, split, train
 from tinynn import nn, optim
+from tinynn.autograd.settings import default_rng
 from tinynn.data import font_digits, mnist
 from tinynn.train import grid, sweep
 from tinynn.viz import COLOURS, plain_numbers
@@ -67,6 +68,7 @@ QUICK = DigitsConfig(takes="15 s", quick=True, images=1000, validation=200, test
 def build(name="ours", rng=None) -> nn.Sequential:
     """For images (N, 1, 28, 28), in float32. Where a layer's padding is 1 and its window 2 × 2, images grow by a pixel:
     report A's have 28, 14, 7, 4 and 2 pixels a side behind the poolings."""
+    rng = default_rng(rng)
     if name == "ours":
         layers = [Moved(rng), *blocks((32, 64, 64), (3, 3, 3), nn.ReLU, True, rng), nn.Dropout(0.25, rng=rng)]
         return nn.Sequential(*layers, nn.Linear(64 * 3 * 3, 10, rng=rng)).astype(np.float32)
@@ -88,6 +90,7 @@ def blocks(channels, kernels, activation, norm, rng) -> list:
 
 def build_b(filters=12, gain=1.0, rng=None) -> nn.Sequential:
     """Report B's network, with 12 filters 22,906 parameters, as MATLAB starts it: Glorot's weights (× `gain`), biases 0."""
+    rng = default_rng(rng)
     model = nn.Sequential(
         nn.Conv2d(1, filters, 5), nn.MaxPool2d(2), nn.ReLU(),               # -> (N, 12, 24, 24) -> (N, 12, 12, 12)
         nn.Conv2d(filters, 2 * filters, 5), nn.ReLU(), nn.Flatten(),        # -> (N, 24, 8, 8) -> (N, 1536)

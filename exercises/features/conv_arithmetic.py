@@ -19,6 +19,7 @@ import tinynn as tn
 from exercises.card import Card, Config
 from exercises.features import mnist_optimizers
 from tinynn import nn
+from tinynn.autograd.settings import default_rng
 from tinynn.viz.style import COLOURS
 
 X = np.array([[2, 5, 4, 1], [3, 1, 2, 0], [4, 5, 7, 1], [1, 2, 3, 4]], float)
@@ -41,6 +42,7 @@ class Grouped(nn.Module):
     """Convolutions side by side, each from its part of the channels to its part: (N, c_in, H, W) -> (N, c_out, Ho, Wo)."""
 
     def __init__(self, c_in, c_out, kernel_size, padding, groups, rng):
+        rng = default_rng(rng)
         self.parts = [nn.Conv2d(c_in // groups, c_out // groups, kernel_size, padding=padding, rng=rng)
                       for _ in range(groups)]
         self.kernel_size, self.stride = kernel_size, 1
@@ -52,6 +54,7 @@ class Grouped(nn.Module):
 
 def build(groups=2, rng=None) -> nn.Sequential:
     """AlexNet for images (N, 3, 227, 227) and 1000 classes, in float32: 244 MB."""
+    rng = default_rng(rng)
     with tn.default_dtype(np.float32):
         return nn.Sequential(
             *features(groups, rng), nn.Flatten(),                                       # -> (N, 9216)

@@ -97,6 +97,24 @@ def test_validation_data_may_not_come_or_go(tmp_path):
         train("Adam", 5, tmp_path / "without")
 
 
+def test_a_state_that_cannot_come_back_is_refused_at_once(tmp_path):
+    class Wide(optim.GD):
+        def __init__(self, params):
+            super().__init__(params)
+            self.v = np.zeros(self.flat.w.size)                 # float64
+    model = nn.Linear(1, 1).astype(np.float32)
+    x = np.ones((4, 1), np.float32)
+    with pytest.raises(ValueError, match="the state's v has shape .* and dtype float64; the optimizer has .* float32"):
+        tn.fit(model, x, x, loss=nn.MSELoss(), optimizer=Wide(model.parameters()), epochs=1, checkpoint=tmp_path / "run",
+               progress=False)
+
+
+def test_a_callbacks_own_mistake_is_not_the_files(tmp_path):
+    train("Adam", 20, tmp_path / "run", [lambda history: len(history) == 3])
+    with pytest.raises(KeyError, match="nothing"):
+        train("Adam", 20, tmp_path / "run", [lambda history: history.info["nothing"]])
+
+
 def test_a_run_that_cannot_go_on_changes_nothing(tmp_path):
     train("Adam", 3, tmp_path / "run")
     model, rng = nn.Sequential(nn.Linear(1, 6, rng=1), nn.Tanh(), nn.Linear(6, 1, rng=2)), np.random.default_rng(3)

@@ -204,6 +204,30 @@ def test_trial_steps_and_running_statistics_don_t_go_together(make):
     run(model, optim.Adam(model.parameters()), epochs=2)
 
 
+@pytest.mark.parametrize("make", [optim.LevenbergMarquardt, optim.LBFGS, optim.Adam])
+def test_layers_that_are_set_to_evaluation_stay_there(make):
+    x = np.random.default_rng(0).standard_normal((20, 3))
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1))
+    model[1].eval()
+    tn.fit(model, x, x[:, :1], loss=nn.MSELoss(), optimizer=make(model.parameters()), epochs=2, progress=False)
+    assert model[1].num_batches_tracked == 0 and not model[1].training and model[0].training
+    model.eval()
+    tn.fit(model, x, x[:, :1], loss=nn.MSELoss(), optimizer=optim.Adam(model.parameters()), epochs=2, progress=False)
+    assert model[1].num_batches_tracked == 2 and model[1].training
+
+
+def test_an_interrupted_callback_leaves_the_epoch_that_is_done():
+    x = np.linspace(-1, 1, 20)[:, None]
+    model = nn.Linear(1, 1)
+
+    def interrupt(history):
+        if len(history) == 3:
+            raise KeyboardInterrupt
+    history = tn.fit(model, x, 3 * x, loss=nn.MSELoss(), optimizer=optim.GD(model.parameters(), lr=0.1), epochs=9,
+                     validation=(x, 3 * x), callbacks=[interrupt], progress=False)
+    assert tn.evaluate(model, x, 3 * x, nn.MSELoss()) == history.val_loss[-1]
+
+
 def test_evaluate_gives_every_layer_its_mode_back():
     model = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
     model[1].eval()

@@ -69,9 +69,9 @@ class Hopfield:
                trajectory: bool = False) -> Recall:
         """Update the states x, (N,) or (M, N), until nothing changes, or `steps` times.
 
-        x: any finite numbers; from the first update on they are states. mode: "synchronous" (default), all units at once,
-        or "asynchronous", one after the other in an order drawn from `rng` for each step. tolerance: no unit moved more
-        than this counts as no change; default 0. trajectory: keep all states.
+        x: any finite numbers; from the first update on they are states, but for sign units whose field is 0. mode:
+        "synchronous" (default), all units at once, or "asynchronous", one after the other in an order drawn from `rng` for
+        each step. tolerance: no unit moved more than this counts as no change; default 0. trajectory: keep all states.
         """
         if mode not in MODES:
             raise ValueError(f'Hopfield.recall: mode is {mode!r}; expected "synchronous" or "asynchronous"')

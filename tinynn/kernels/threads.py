@@ -23,11 +23,12 @@ def one_blas_thread(wanted: bool = True, sure: bool = False):
     if not wanted or Always.one_thread and not sure:
         yield
         return
+    before = Always.one_thread
     try:
         with libraries().limit(limits=1, user_api="blas"):
             yield
     finally:
-        if Always.one_thread:                       # a kernel with threads of its own has come meanwhile: it stays so
+        if Always.one_thread and not before:        # a kernel with threads of its own has come meanwhile: it stays so
             libraries().limit(limits=1, user_api="blas")
 
 

@@ -25,7 +25,7 @@ Array = np.ndarray | Tensor             # what layers and losses take
 
 
 class Parameter(Tensor):
-    """A Tensor that is trained: always a leaf with requires_grad=True, and found by the Module that holds it.
+    """A Tensor that is trained, found by the Module that holds it: a leaf with requires_grad=True; False freezes it.
 
     data: an array keeps its dtype; Python floats take `tn.default_dtype()`. The values are copied.
     Raises TypeError for data that are not floats.
@@ -230,3 +230,9 @@ def evaluating(model: Module):
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+def train_unless_set(model: Module):
+    """Training mode, if the model is in evaluation mode; in a training model, layers stay as somebody has set them."""
+    if not model.training:
+        model.train()

@@ -43,11 +43,12 @@ class Optimizer:
 
         So an optimizer's state must be public attributes: numbers, strings, or arrays of P numbers, or some times P, in w's
         dtype, as np.zeros_like(self.flat.w). Names that begin with _ are for what can be computed again; they are not kept.
-        TypeError: an attribute is a list, a dict, a set or a deque, which would be lost.
+        TypeError: an attribute is a list, a dict, a set, a deque or a Generator, which would be lost.
         """
         kinds = (np.ndarray, np.number, bool, int, float, str, type(None))
         for name, value in vars(self).items():
-            if isinstance(value, (list, dict, set, deque)) and not name.startswith("_") and name != "info":
+            lost = isinstance(value, (list, dict, set, deque, np.random.Generator))
+            if lost and not name.startswith("_") and name != "info":
                 raise TypeError(f"{type(self).__name__}.{name} is a {type(value).__name__}, which a checkpoint would lose: "
                                 f"keep an array of numbers, (k, P); a setting, or what can be computed again, call _{name}")
         return {name: value.copy() if isinstance(value, np.ndarray) else

@@ -26,7 +26,7 @@ from ..arguments import check_count, check_positive
 from ..autograd.backward import grad
 from ..autograd.settings import default_rng, no_grad, settings, switched
 from ..autograd.tensor import Tensor, as_array
-from ..nn.module import Array, Module, as_input, evaluating
+from ..nn.module import Array, Module, as_input, evaluating, train_unless_set
 from ..ops import mean, relu, softplus, sqrt, sum
 from ..optim.optimizer import FirstOrder
 from .checkpoint import Checkpoint
@@ -197,8 +197,8 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
         history, _ = saved.resume(history, callbacks)
     before, start = history.seconds[-1] if len(history) else 0.0, time.perf_counter()
     bar = Bar(epochs, len(history), progress)
-    generator.train()
-    critic.train()
+    train_unless_set(generator)
+    train_unless_set(critic)
     try:
         while not history.stop_reason and len(history) < epochs:
             generator_optimizer.epoch = critic_optimizer.epoch = len(history)

@@ -4,6 +4,7 @@ What determines the rest of a run: the weights and buffers, the optimizer's stat
 of the model's layers, the default one), the history, and the best weights so far.
 """
 import time
+from contextlib import contextmanager
 from copy import deepcopy
 
 import numpy as np
@@ -23,7 +24,7 @@ class Checkpoint:
         self.rngs = [rng, settings.rng] + [value for module in model.modules() for value in vars(module).values()
                                            if isinstance(value, np.random.Generator)]
         self.written, self.cost = None, 0.0
-        optimizer.state_dict()                                  # raises at once if it cannot be kept
+        optimizer.load_state_dict(optimizer.state_dict())       # raises at once if it cannot be kept
 
     def write_if_due(self, history, best):
         """Write at first, and then as often as takes a twentieth of the time."""
@@ -61,7 +62,7 @@ class Checkpoint:
         def part(prefix):
             return {name[len(prefix):]: value for name, value in arrays.items() if name.startswith(prefix)}
 
-        try:
+        with self.of_this_run():
             trained_by, own = notes["optimizer"], type(self.optimizer).__name__
             if trained_by != own:
                 raise ValueError(f"it was trained by {trained_by}, not {own}")
@@ -75,14 +76,21 @@ class Checkpoint:
             except ValueError:
                 self.model.load_state_dict(weights)             # all or nothing
                 raise
-            stopped = history.stop_reason == "a callback asked to stop"
-            if stopped and not any([callback(deepcopy(history)) for callback in callbacks]):
-                history.stop_reason = None
+        stopped = history.stop_reason == "a callback asked to stop"
+        if stopped and not any([callback(deepcopy(history)) for callback in callbacks]):        # these may draw numbers
+            history.stop_reason = None
+        with self.of_this_run():
             for rng, state in zip(self.rngs, notes["rngs"]):
                 rng.bit_generator.state = state
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self.path}: not a checkpoint of this run ({error}); name another file, or delete it if nobody "
-                             "needs it") from None
         if history.stop_reason in ("interrupted", "all epochs done", "no better validation loss"):
             history.stop_reason = None
         return history, part("best.") or None
+
+    @contextmanager
+    def of_this_run(self):
+        """What goes wrong in this block says that the file does not fit."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.path}: not a checkpoint of this run ({error}); name another file, or delete it if nobody "
+                             "needs it") from None

@@ -19,7 +19,7 @@ from ..autograd.settings import default_rng, no_grad
 from ..autograd.tensor import as_array
 from ..nn import MSELoss
 from ..nn.losses import compared
-from ..nn.module import evaluating
+from ..nn.module import evaluating, train_unless_set
 from ..optim import LevenbergMarquardt
 from ..optim.descent import Descent
 from .checkpoint import Checkpoint
@@ -60,6 +60,7 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
     """Train `model` so that loss(model(x), y) becomes small; returns the History.
 
     x, y: arrays, examples along the first axis. loss: a function of (output, target), such as nn.MSELoss().
+    model: goes into training mode, but layers of a training model that are in evaluation mode stay there: frozen batch norm.
     optimizer: made from model.parameters(). LevenbergMarquardt and BayesianRegularization need nn.MSELoss; they and
         the optimizers with a line search train on full batches.
     epochs: passes over the data. batch_size: examples a step, in a new random order each epoch; None (default): all.
@@ -104,7 +105,7 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
 
     whole = closure_for(x, y)                                   # one object: line searches recognise it
     bar, w = Bar(epochs, len(history), progress), None
-    model.train()
+    train_unless_set(model)
     try:
         while not history.stop_reason and len(history) < epochs:
             optimizer.epoch, total = len(history), 0.0
@@ -119,6 +120,7 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
             if validation is not None:
                 val_loss = evaluate(model, *validation, loss, batch_size and max(batch_size, 1000))  # without a graph
             is_best = history.add(train_loss, val_loss, before + time.perf_counter() - start, optimizer.info)
+            w = None                                            # the epoch is done, whatever interrupts what follows
             if is_best and patience is not None:
                 best = model.state_dict()
             history.stop_reason = why_stop(history, optimizer, patience)

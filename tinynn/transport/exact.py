@@ -38,7 +38,7 @@ def in_order(x, y, a, b):
     cuts of either, all comes from one x and goes to one y.
     """
     i, j = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
-    ends_x, ends_y = np.cumsum(a[i]), np.cumsum(b[j])
+    ends_x, ends_y = (ends / ends[-1] for ends in (np.cumsum(a[i]), np.cumsum(b[j])))
     rounding = 1e-15 * (len(x) + len(y))                        # 1/7 and 3/21, added up, are one cut
     near = np.minimum(np.searchsorted(ends_x, ends_y - rounding), len(x) - 1)
     ends_y = np.where(np.abs(ends_x[near] - ends_y) <= rounding, ends_x[near], ends_y)
