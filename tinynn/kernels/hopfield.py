@@ -33,19 +33,22 @@ def recall_asynchronously(W, b, states, orders, saturating, tolerance):
 
 @recall_asynchronously.numba(parallel=True)
 def _(W, b, states, orders, saturating, tolerance):
-    # The fields of all units are kept up to date: a unit that stays costs one comparison, one that moves N products. From
-    # the second sweep on: before, units may be numbers of any size, which would leave their rounding in the fields.
+    # The fields of all units are kept up to date: a unit that stays costs one comparison, one that moves N products. But not
+    # in the first sweep, if it starts from huge numbers: their rounding would stay in the fields.
     sweeps = np.full(len(states), len(orders))
-    fields, columns = np.empty(states.shape, states.dtype), W.T.copy()  # columns[i] is column i of W
+    fields = np.dot(states, W.T) + b                                    # (M, N) @ (N, N) -> (M, N)
+    columns = W.T.copy()                                                # columns[i] is column i of W
     for m in prange(len(states)):
         x, h = states[m], fields[m]
+        huge = np.abs(x).max() > 1e6
         for s in range(len(orders)):
-            if s == 1:
+            kept = s > 0 or not huge
+            if s == 1 and huge:
                 for i in range(len(h)):
                     h[i] = field(W[i], x, b[i])
             moved = 0.0
             for i in orders[s]:
-                if s == 0:
+                if not kept:
                     h[i] = field(W[i], x, b[i])
                 if saturating:
                     new = min(max(h[i], -1.0), 1.0)
@@ -58,8 +61,9 @@ def _(W, b, states, orders, saturating, tolerance):
                     moved = max(moved, abs(step))
                     x[i] = new
                     column = columns[i]
-                    for j in range(len(h) if s > 0 else 0):
-                        h[j] += step * column[j]
+                    if kept:
+                        for j in range(len(h)):
+                            h[j] += step * column[j]
             if moved <= tolerance:
                 sweeps[m] = s
                 break
