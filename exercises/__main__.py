@@ -101,7 +101,7 @@ def run_all(arguments) -> int:
         page.write(arguments.out)             # after each one, so that it can be looked at while the others run
         verdicts = [row.verdict for row in card.of_the_report()]
         counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
-        log.info("%s: %s, took %s", name, counts or "no numbers", page.duration(card.seconds))
+        log.info("%s: %s, took %s", name, counts or "no numbers of the report", page.duration(card.seconds))
         log.info("    Change first: %s", change_first(name))
     log.info("Results: %s", page.write(arguments.out))
     if failed:
