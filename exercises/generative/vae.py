@@ -49,7 +49,7 @@ class VaeConfig(Config):
     runs: tuple = (3, 1, 3, 1)
 
 
-CONFIG = VaeConfig(takes="35 min")
+CONFIG = VaeConfig(takes="38 min")
 QUICK = VaeConfig(takes="15 s", quick=True, images=1500, test=200, epochs=8, draws=20, runs=(1, 1, 1, 1))
 
 

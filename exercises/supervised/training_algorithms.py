@@ -32,7 +32,7 @@ class TrainingConfig(Config):
     starts: tuple = ("MATLAB", "Nguyen-Widrow")
 
 
-CONFIG = TrainingConfig(takes="45 s")
+CONFIG = TrainingConfig(takes="1 min")
 QUICK = TrainingConfig(takes="8 s", quick=True, iterations=60, repetitions=2)
 
 
