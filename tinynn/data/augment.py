@@ -65,7 +65,7 @@ def elastic(images, rng=None, alpha=34.0, sigma=4.0) -> np.ndarray:
         raise ValueError(f"elastic: alpha is {alpha}, sigma {sigma}; expected alpha >= 0 and sigma > 0")
     N, _, H, W = images.shape
     noise = 2 * default_rng(rng).random((2, N, H, W), dtype=np.float32) - 1
-    dy, dx = float(alpha) * (gaussian(H, sigma) @ noise @ gaussian(W, sigma))                          # 2 × (N, H, W)
+    dy, dx = float(alpha) * (gaussian(H, sigma) @ noise @ gaussian(W, sigma))                   # 2 × (N, H, W)
     y, x = pixels(H, W, images.dtype)
     return sample(images, y + dy, x + dx)
 
