@@ -109,6 +109,15 @@ def test_a_copy_of_a_card_is_named_and_not_taken_for_the_card(results):
     assert reader.ids.count("noise") == 1 and "noise before" in reader.text and "expected it in a folder" in reader.text
 
 
+def test_an_aim_of_ours_is_no_number_of_the_report(results):
+    card = Card("rbm", "Boltzmann", quick=False, seed=0)
+    card.add_row("ln p", -86.0, report=-92.0, better="higher", tolerance=0, source="our aim")
+    text = page.render([card])
+    reader = Reader(text)
+    assert "−92 (our aim)" in reader.text and "it has no numbers of this" in reader.text
+    assert reader.text.count("ln p") == 1                       # in its card, not among all numbers of the reports
+
+
 def test_a_damaged_card_is_named_and_the_others_are_shown(results):
     (results / "noise" / "card.json").write_text("{")
     text = Reader(page.write(results).read_text()).text
