@@ -71,6 +71,13 @@ def test_stopped_by_a_callback_then_resumed(tmp_path):
     same(train("Adam", 20, tmp_path / "run"), train("Adam", 20))
 
 
+def test_asking_the_callbacks_leaves_no_trace(tmp_path):
+    def note(history):
+        history.info.setdefault("seen", []).append(len(history))
+    train("Adam", 6, tmp_path / "run", [note, lambda history: len(history) == 3])
+    same(train("Adam", 6, tmp_path / "run", [note]), train("Adam", 6, callbacks=[note]))
+
+
 def test_patience_may_end_or_grow_but_not_begin(tmp_path):
     """Validation is best in the first epochs: the rate is far too large."""
     path = tmp_path / "run"
