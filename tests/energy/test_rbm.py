@@ -1,9 +1,12 @@
 """Restricted Boltzmann machines of a few units against tables of all their states."""
+import threading
+import time
+
 import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.energy import RBM, log_partition
+from tinynn.energy import RBM, learning, log_partition
 from tinynn.energy.learning import learn
 
 
@@ -209,6 +212,47 @@ def test_ctrl_c_keeps_what_there_is():
     history = rbm.fit(DATA, 10, lr, progress=False)
     assert history.stop_reason == "interrupted" and len(history) == len(history.pseudo_likelihood) == 2
     assert (rbm.W != before).all()
+
+
+@pytest.mark.parametrize("ahead", [1, learning.AHEAD])
+@pytest.mark.parametrize("options", [{}, {"k": 3}, {"persistent": True}])
+def test_an_epoch_brings_each_example_once_with_random_numbers_of_its_own(monkeypatch, ahead, options):
+    monkeypatch.setattr(learning, "AHEAD", ahead)                           # 1: a batch at a time
+    X, seen, numbers, k = np.random.default_rng(0).random((23, 5)), [], [], options.get("k", 1)
+    step = learning.Batches.step
+
+    def watched(self, x, for_h, for_v, rate):
+        assert for_h.shape == (k, len(x), 3) and for_v.shape == (k, len(x), 5)
+        before = [array.copy() for array in (x, for_h, for_v)]
+        step(self, x, for_h, for_v, rate)
+        time.sleep(0.002)                                                   # while the second thread goes on
+        for array, old in zip((x, for_h, for_v), before):
+            np.testing.assert_array_equal(array, old)
+        seen.extend(before[0])
+        numbers.extend([*before[1].ravel(), *before[2].ravel()])
+    monkeypatch.setattr(learning.Batches, "step", watched)
+    RBM(5, 3, rng=0).fit(X, 2, 0.1, batch_size=4, progress=False, **options)
+    for epoch in seen[:23], seen[23:]:
+        np.testing.assert_array_equal(np.unique(epoch, axis=0), np.unique(X, axis=0))
+    assert len(np.unique(numbers)) == len(numbers) == 2 * 23 * k * 8 and 0 <= min(numbers) < 0.1 and 0.9 < max(numbers) < 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_no_thread_is_left_behind(monkeypatch, error):
+    monkeypatch.setattr(learning, "AHEAD", 1)
+    rbm, calls, threads = RBM(5, 3, rng=0), iter(range(3)), threading.active_count()
+
+    def hidden(v, *more):
+        if next(calls, None) is None:
+            raise error
+        return RBM._hidden(rbm, v, *more)
+    monkeypatch.setattr(rbm, "_hidden", hidden)
+    if error is KeyboardInterrupt:
+        assert rbm.fit(DATA, 1, 0.1, batch_size=1, progress=False).stop_reason == "interrupted"
+    else:
+        with pytest.raises(error):
+            rbm.fit(DATA, 1, 0.1, batch_size=1, progress=False)
+    assert threading.active_count() == threads
 
 
 def test_divergence_ends_learning():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import tinynn as tn
-from tinynn.kernels import activations, attention, hopfield, normalization, recurrent, transport, tsne, updates  # noqa: F401
+from tinynn.kernels import (activations, attention, hopfield, normalization, recurrent, sampling, transport,  # noqa: F401
+                            tsne, updates)
 from tinynn.kernels.registry import Choice, kernel, registry
 
 
@@ -164,6 +165,13 @@ def rows_backward(rng, dtype):
     return rng.standard_normal(x.shape).astype(dtype), x, mean, r, weight
 
 
+def fire_rows(rng, dtype):
+    """In float32, the only dtype of this loop, whose draws are exactly those of the reference."""
+    m, n = int(rng.integers(0, 20)), int(rng.integers(1, 40))
+    x, bias = draws(rng, np.float32, (m, n), n)
+    return 3 * x, np.float32(rng.choice([0, 0.3, 1, 2])), bias, rng.random((m, n), dtype=np.float32)
+
+
 def attention_forward(rng, dtype):
     """Now and then no example or query; many and few keys; with and without a mask; views of one array, as of one product."""
     N, T, h, d, e = (int(rng.integers(low, high)) for low, high in ((0, 5), (0, 6), (1, 4), (1, 5), (1, 5)))
@@ -203,6 +211,7 @@ CASES = {"tinynn.kernels.convolution.forward": convolution("xWb"), "tinynn.kerne
          "tinynn.kernels.recurrent.rnn_forward": rnn_forward, "tinynn.kernels.recurrent.gru_forward": gru_forward,
          "tinynn.kernels.recurrent.lstm_forward": lstm_forward,
          "tinynn.kernels.hopfield.recall_asynchronously": recall_asynchronously,
+         "tinynn.kernels.sampling.fire_rows": fire_rows,
          "tinynn.kernels.transport.sinkhorn": sinkhorn,
          "tinynn.kernels.tsne.tsne_gradient": tsne_gradient, "tinynn.kernels.updates.adam": adam}
 KERNELS = sorted(name for name in registry if name.startswith("tinynn."))

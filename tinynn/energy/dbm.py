@@ -18,7 +18,8 @@ rbm.py and learning.py first.
 import numpy as np
 
 from ..arguments import check_count
-from .learning import LearningHistory, draw, learn, logistic
+from ..kernels.sampling import logistic
+from .learning import LearningHistory, draw, learn
 from .partition import base_rates
 from .rbm import RBM, as_log_z, as_units
 

@@ -11,18 +11,20 @@ The positive phase is a product. The negative phase needs samples of the machine
 - PCD (Tieleman 2008): a chain for each example of a batch that goes on from update to update, as the machine changes little.
 
 Where speed comes from: both phases lie on top of each other in one array, so that the difference of two products is one
-product with signs; arrays are reused from batch to batch; and all of it, random numbers too, is in the data's dtype. There is
-no Numba kernel here: random numbers come from the Generator, an array at once, more than half of the time is BLAS's, for
-products of matrices, and a kernel exists only where a benchmark shows that it wins.
+product with signs; arrays are reused from batch to batch; visible units are drawn in one pass (kernels/sampling.py); and a
+second thread gathers examples and draws random numbers for the next batches while the first learns from these.
 """
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import numpy as np
 
 from ..arguments import check_count, check_fraction, check_positive
 from ..kernels.threads import one_blas_thread
 
+AHEAD = 2 ** 18         # random numbers are drawn ahead for about so many units
 WATCHED = 1000          # so many rows of the data are measured after each epoch
 
 
@@ -55,7 +57,7 @@ def learn(rbm, X, positive, watch, *, epochs, lr, batch_size, k=1, persistent=Fa
     check_options(epochs, lr, batch_size, k, momentum, weight_decay)
     rng, history, start = rbm.rng, LearningHistory(), time.perf_counter()
     size = min(batch_size, len(X))
-    batch = Batch(rbm, X, positive, size, k, persistent, momentum, weight_decay, binarise, up, down)
+    batches = Batches(rbm, X, positive, size, k, persistent, momentum, weight_decay, binarise, up, down)
     watched, seed = X[rng.permutation(len(X))[:WATCHED]], int(rng.integers(2 ** 62))
     if binarise:
         watched = draw(watched, rng)
@@ -65,8 +67,8 @@ def learn(rbm, X, positive, watch, *, epochs, lr, batch_size, k=1, persistent=Fa
                 tqdm(total=epochs, unit="epoch", leave=False, mininterval=0.2, disable=not progress) as bar:
             for epoch in range(epochs):
                 rate, order = rate_of(lr, epoch), rng.permutation(len(X))
-                for i in range(0, len(X), size):
-                    batch.step(order[i:i + size], rate)
+                for batch in batches.ahead(order):
+                    batches.step(*batch, rate)
                 error, likelihood = watch(watched, np.random.default_rng(seed))
                 history.reconstruction_error.append(error)
                 if likelihood is not None:
@@ -83,40 +85,67 @@ def learn(rbm, X, positive, watch, *, epochs, lr, batch_size, k=1, persistent=Fa
     return history
 
 
-class Batch:
-    """One update from a batch of m examples, in memory that is used again: rows 0 to m are the data's, m to 2m the chains'."""
+class Batches:
+    """Updates from batches of an epoch, in memory that is used again and again."""
 
     def __init__(self, rbm, X, positive, size, k, persistent, momentum, weight_decay, binarise, up, down):
-        self.rbm, self.X, self.positive, self.k, self.persistent = rbm, X, positive, k, persistent
+        self.rbm, self.X, self.positive, self.size, self.k, self.persistent = rbm, X, positive, size, k, persistent
         self.momentum, self.weight_decay, self.binarise, self.up, self.down = momentum, weight_decay, binarise, up, down
         (V, H), dtype = rbm.W.shape, rbm.W.dtype
+        # Rows 0 to m are the data's, m to 2m the chains'.
         self.v, self.p, self.signed = (np.empty((2 * size, n), dtype) for n in (V, H, H))
-        self.noise, self.signs = np.empty(size * max(V, H), dtype), np.empty(2 * size, dtype)
+        self.signs, self.gradient = np.empty(2 * size, dtype), np.empty_like(rbm.W)
         self.parameters = rbm.W, rbm.a, rbm.b
         self.velocities = [np.zeros_like(w) for w in self.parameters]
-        self.gradient = np.empty_like(rbm.W)
+        rows = size * max(1, AHEAD // (size * k * (V + H)))                 # so many rows are prepared at once, twice
+        self.prepared = [tuple(np.empty((rows, n), dtype) for n in (X.shape[1], k * H, k * V)) for _ in range(2)]
         self.h = np.empty((size, H), dtype)
         if persistent:
             if rbm.chains is None or rbm.chains.shape != self.h.shape:      # small weights: hidden units are fair coins
                 rbm.chains = draw(np.full_like(self.h, 0.5), rbm.rng)
             self.h = rbm.chains
 
-    def step(self, rows, rate):
-        """Learn from X[rows] at the learning rate `rate`."""
-        rbm, m, n = self.rbm, len(rows), self.X.shape[1]
-        v, p, h = self.v[:2 * m], self.p[:2 * m], self.h[:m]
-        data = v[:m, :n]
-        np.take(self.X, rows, axis=0, out=data, mode="clip")
+    def ahead(self, order):
+        """The batches of an epoch: examples of the data, (m, n), and random numbers for k Gibbs steps, (k, m, H), (k, m, V).
+
+        A second thread prepares the next ones while these are learned from; only it draws from the Generator meanwhile.
+        """
+        k, size, rows = self.k, self.size, len(self.prepared[0][0])
+        parts = [order[i:i + rows] for i in range(0, len(order), rows)]
+        with ThreadPoolExecutor(1) as second:
+            coming = (second.submit(self.prepare, *part) for part in zip(parts, cycle(self.prepared)))
+            part = next(coming)
+            while part is not None:
+                x, for_h, for_v = part.result()
+                part = next(coming, None)
+                for i in range(0, len(x), size):
+                    yield x[i:i + size], *(u[i:i + size].reshape(k, -1, u.shape[1] // k)        # (m, k·H) -> (k, m, H)
+                                           for u in (for_h, for_v))                             # (m, k·V) -> (k, m, V)
+
+    def prepare(self, rows, memory):
+        """Gather X[rows] and draw random numbers for them, in that memory."""
+        x, for_h, for_v = (array[:len(rows)] for array in memory)
+        np.take(self.X, rows, axis=0, out=x, mode="clip")
         if self.binarise:
-            draw(data, rbm.rng, self.noise, out=data)
+            draw(x, self.rbm.rng, out=x)
+        self.rbm.rng.random(dtype=x.dtype, out=for_h)
+        self.rbm._noise(for_v)
+        return x, for_h, for_v
+
+    def step(self, x, for_h, for_v, rate):
+        """Learn from a batch, with those random numbers, at the learning rate `rate`."""
+        rbm, m, n = self.rbm, len(x), x.shape[1]
+        v, p, h = self.v[:2 * m], self.p[:2 * m], self.h[:m]
+        v[:m, :n] = x
         self.positive(v[:m], p[:m])
-        if not self.persistent:
-            draw(p[:m], rbm.rng, self.noise, out=h)
+        now = p[:m]                                                         # CD: the chain starts at the data
         for t in range(self.k):
-            rbm._draw_visible(h, v[m:], self.noise, self.down)
-            rbm._hidden(v[m:], p[m:], self.up)
-            if self.persistent or t < self.k - 1:                           # else probabilities are all that is needed
-                draw(p[m:], rbm.rng, self.noise, out=h)
+            if not self.persistent:
+                np.less(for_h[t], now, out=h)
+            rbm._draw_visible(h, v[m:], self.down, for_v[t])
+            now = rbm._hidden(v[m:], p[m:], self.up)
+            if self.persistent:
+                np.less(for_h[t], now, out=h)
         self.update(v, p, rate)
 
     def update(self, v, p, rate):
@@ -136,24 +165,9 @@ class Batch:
             w += g
 
 
-def logistic(x, factor, bias):
-    """x ← σ(factor · x + bias), in place, and returned. σ(x) = (1 + tanh(x/2))/2 cannot overflow, and NumPy's tanh is fast."""
-    x *= factor / 2
-    x += bias / 2
-    np.tanh(x, out=x)
-    x *= 0.5
-    x += 0.5
-    return x
-
-
-def draw(p, rng, noise=None, out=None):
-    """Ones with probability p, else zeros, of p's shape and dtype. noise: memory for the random numbers; out: may be p."""
-    if noise is None:
-        u = rng.random(p.shape, dtype=p.dtype)
-    else:
-        u = noise[:p.size].reshape(p.shape)
-        rng.random(dtype=u.dtype, out=u)
-    return np.less(u, p, out=np.empty_like(p) if out is None else out)
+def draw(p, rng, out=None):
+    """Ones with probability p, else zeros, of p's shape and dtype. out: may be p."""
+    return np.less(rng.random(p.shape, dtype=p.dtype), p, out=np.empty_like(p) if out is None else out)
 
 
 def rate_of(lr, epoch):

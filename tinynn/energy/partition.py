@@ -9,8 +9,8 @@ import numpy as np
 
 from ..arguments import check_count
 from ..autograd.settings import default_rng
+from ..kernels.sampling import fire
 from ..ops import softplus
-from .learning import draw, logistic
 
 LARGEST = 25            # units of the smaller layer: 33 million states
 BLOCK = 10              # so many units take all their states at once
@@ -116,14 +116,14 @@ def anneal(rbm, a0, chains, betas, rng, progress) -> LogPartition:
         x = h @ rbm.W.T                                                                 # (M, H) @ (H, V) -> (M, V)
         if rbm.gaussian:
             return beta * x + bias(beta) + rng.standard_normal(x.shape, dtype=dtype)
-        return draw(logistic(x, beta, bias(beta)), rng)
+        return fire(x, beta, bias(beta), rng.random(x.shape, dtype=dtype))
 
     v, log_w = draw_visible(np.zeros((chains, H), dtype), 0.0), np.zeros(chains)
     for before, beta in tqdm(list(zip(betas, betas[1:])), unit="β", leave=False, delay=2, disable=not progress):
         x = v @ rbm.W + rbm.b                                                           # (M, V) @ (V, H) -> (M, H)
         log_w += (softplus(beta * x) - softplus(before * x)).sum(axis=1, dtype=float)
         log_w += rbm._visible_energy(v, bias(before)) - rbm._visible_energy(v, bias(beta))
-        v = draw_visible(draw(logistic(x, beta, np.zeros(1, dtype)), rng), beta)
+        v = draw_visible(fire(x, beta, np.zeros(H, dtype), rng.random(x.shape, dtype=dtype)), beta)
     log_z0 = H * np.log(2) + (V / 2 * np.log(2 * np.pi) if rbm.gaussian else softplus(a0.astype(float)).sum())
     w = np.exp(log_w - log_w.max())
     effective = w.sum() ** 2 / (chains * np.square(w).sum())
