@@ -75,13 +75,15 @@ def nearest(x, pictures, known=slice(None)) -> np.ndarray:
 
 
 class Reader:
-    """Says which digit a picture shows: that of the nearest of the first 10,000 training digits."""
+    """Says which digit a picture shows: that of the nearest of the first 10,000 training digits; −1, none, if it has less than
+    half the ink of the faintest of them: to empty paper a thin 1 is the nearest."""
 
     def __init__(self, counts):
         self.x, self.y = (part[:10000] for part in digits(*counts)[:2])
+        self.least = self.x.sum(axis=1).min() / 2
 
     def __call__(self, x) -> np.ndarray:
-        return self.y[nearest(x, self.x)]
+        return np.where(x.sum(axis=1) < self.least, -1, self.y[nearest(x, self.x)].astype(int))
 
 
 def estimate(model, counts, temperatures, rng):
@@ -98,7 +100,7 @@ def ask(model, counts, questions) -> dict:
     """What the questions ask of a machine (an RBM or a DBM):
 
     moved: the share of chains that show another digit than the one at which they started, at each of `steps`; commonest: that
-    of the digit which most of them show at the end;
+    of the digit which most of them show at the end; none: of those that show none then;
     holes: {x axis: (holes, 2)}, the squared error of a pixel, and the share of digits read rightly, of completed pictures;
     sevens: {"top", "bottom"}: the shares (10,) of digits that are read when 12 rows of test sevens are completed;
     one, mean: the squared error of a pixel where the lower half was removed, of one completion and of the mean of several.
@@ -106,15 +108,16 @@ def ask(model, counts, questions) -> dict:
     x_test, y_test = digits(*counts)[2:4]
     read, x, y = Reader(counts), x_test[:questions.pictures], y_test[:questions.pictures]
     path = model.gibbs(x_test[:questions.chains], questions.steps[-1], trajectory=True)         # (steps + 1, chains, 784)
-    begin = read(path[0])
-    answers = {"moved": [float((read(path[n]) != begin).mean()) for n in questions.steps],
-               "commonest": float(np.bincount(read(path[-1])).max() / len(begin))}
+    begin, shown = read(path[0]), [read(path[n]) for n in questions.steps]
+    answers = {"moved": [float(((now != begin) & (now >= 0)).mean()) for now in shown], "none": float((shown[-1] < 0).mean()),
+               "commonest": max(float((shown[-1] == digit).mean()) for digit in range(10))}
     answers["holes"] = {axis: np.array([score(model.reconstruct(x, known_pixels(*hole), questions.fill), x, y, read)
                                         for _, *hole in holes]) for axis, holes in questions.holes().items()}
     sevens = x_test[y_test == 7][:questions.pictures]
-    answers["sevens"] = {
-        name: np.bincount(read(model.reconstruct(sevens, known_pixels(first, 12), questions.fill)), minlength=10) / len(sevens)
-        for name, first in (("top", 0), ("bottom", SIDE - 12))}
+    answers["sevens"] = {}
+    for name, first in (("top", 0), ("bottom", SIDE - 12)):
+        read_as = read(model.reconstruct(sevens, known_pixels(first, 12), questions.fill))
+        answers["sevens"][name] = np.array([(read_as == digit).mean() for digit in range(10)])
     known = known_pixels(SIDE // 2, SIDE // 2)
     several = np.array([model.reconstruct(x, known, questions.fill) for _ in range(questions.answers)])  # (answers, N, 784)
     answers["one"], answers["mean"] = (float(np.square(picture - x).mean()) for picture in (several, several.mean(axis=0)))
@@ -156,17 +159,22 @@ def draw_holes(card, answers, fillers, questions, colours):
             for ax, values, factor in zip(column, fillers[name][axis].T, (1, 100)):             # (holes, 2) -> (holes,)
                 ax.plot(across, factor * values, "--", color=colour, label=name)
         for name, runs in answers.items():
-            for ax, values, factor in zip(column, np.median([run["holes"][axis] for run in runs], axis=0).T, (1, 100)):
-                ax.plot(across, factor * values, ".-", color=colours[name], label=name)
+            scores = np.array([run["holes"][axis] for run in runs])                                 # (runs, holes, 2)
+            for ax, values, factor in zip(column, np.moveaxis(scores, 2, 0), (1, 100)):             # (runs, holes)
+                ax.plot(across, factor * np.median(values, axis=0), ".-", color=colours[name], label=name)
+                ax.fill_between(across, *(factor * end(values, axis=0) for end in (np.min, np.max)), color=colours[name],
+                                alpha=0.25, lw=0)
         column[1].set_xlabel(axis)
         column[1].xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("squared error of a pixel")
     axes[1, 0].set_ylabel("read rightly (%)")
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    runs = ", ".join(f"{len(of)} of {name}" for name, of in answers.items())
     card.add_figure(fig, "completed", f"{questions.pictures} test digits with rows removed, filled in by {questions.fill} "
                     "Gibbs steps in which the known pixels are put back: the mean squared error over all 784 pixels (ink 1, "
                     "paper 0), and the share that the nearest training digit reads rightly. Dashed: without a machine. The "
-                    "reader, a nearest digit itself, favours that one.")
+                    f"reader, a nearest digit itself, favours that one. Machines: {runs}; lines are medians, shaded is from "
+                    "the least to the largest.")
 
 
 def with_error(ax, along, value, error, effective, colour, label=None):
@@ -210,7 +218,8 @@ def draw_removed(card, machines, pictures, questions):
                     ax.text(30 * i + 14, -2, x, ha="center", va="bottom", fontsize=7.5)
         row[0].text(-0.02, 0.5, name, transform=row[0].transAxes, rotation=90, ha="right", va="center", fontsize=8)
     card.add_figure(fig, "removed", "Test digits by what was removed: known pixels black, pixels that the machine filled in "
-                    f"blue. Each is where a chain of {questions.fill} steps ended: one possible answer of many.")
+                    f"blue. Each is where a chain of {questions.fill} steps ended: one possible answer of many, of the first "
+                    "machine of each kind.")
 
 
 def draw_chains(card, machines, start, questions):
@@ -225,8 +234,8 @@ def draw_chains(card, machines, start, questions):
         ax.set_title(name, fontsize=10)
         for i, n in enumerate(shown):
             ax.text(-3, 29 * i + 14, n, ha="right", va="center", fontsize=8)
-    card.add_figure(fig, "chains", "Gibbs chains from a test digit each. From above: the digit, and what is drawn after "
-                    + ", ".join(map(str, shown[1:-1])) + f" and {last} steps.")
+    card.add_figure(fig, "chains", "Gibbs chains from a test digit each, of the first machine of each kind. From above: the "
+                    "digit, and what is drawn after " + ", ".join(map(str, shown[1:-1])) + f" and {last} steps.")
     fig, axes = plt.subplots(len(paths), 1, figsize=(5, 0.8 * len(paths)), squeeze=False)
     images = [show(ax, in_rows(path[0].reshape(-1, SIDE, SIDE), 10)) for ax, path in zip(axes[:, 0], paths.values())]
 

@@ -179,6 +179,7 @@ def add_rows(card, found, fillers, config):
         card.add_row(f"chains that show another digit than at their start after {config.questions.steps[-1]} steps, {name}",
                      100 * result["moved"][-1], unit="%")
         card.add_row(f"chains that show the commonest digit then, {name}", 100 * result["commonest"], unit="%")
+        card.add_row(f"chains that show no digit then, {name}", 100 * result["none"], unit="%")
     for axis, holes in list(config.questions.holes().items())[:2]:
         for i in (len(holes) // 2, -1):
             for name, scores in ({name: result["holes"] for name, result in found.items()} | fillers).items():
@@ -187,20 +188,23 @@ def add_rows(card, found, fillers, config):
 
 def add_pitfalls(card, found, respond, misread, config):
     deep, small, large = config.machines()
-    test = {name: result["stages"]["done"][0] for name, result in found.items()}
+    test, error = ({name: result["stages"]["done"][i] for name, result in found.items()} for i in (0, 2))
+    differ = {name: (test[deep] - test[name], float(np.hypot(error[deep], error[name]))) for name in (small, large)}
     first, (gaps, errors) = found[deep], (found[deep][key] for key in ("lost", "lost_error"))
     before, model = first["stages"]["pre-trained"][0], first["model"]
     linear = model.W1 @ model.W2                                                        # (784, H₁) @ (H₁, H₂) -> (784, H₂)
     alike = np.array([np.corrcoef(one, other)[0, 1] for one, other in zip(linear.T, respond.T)])
-    moved, commonest = ({name: 100 * np.ravel(found[name][what])[-1] for name in config.machines()}
-                        for what in ("moved", "commonest"))
+    moved, commonest, none = (
+        ", ".join(f"{100 * np.ravel(found[name][what])[-1]:.0f} % ({name})" for name in config.machines())
+        for what in ("moved", "commonest", "none"))
     card.pitfalls += [
         f"A lower bound is no likelihood. The deep machine's {test[deep]:.1f} nats, beside {test[small]:.1f} and "
         f"{test[large]:.1f} of the RBMs, leave out what the bound loses: {gaps.mean():.2f} nats in the mean of {len(gaps)} "
         f"test digits, from {gaps.min():.2f} to {gaps.max():.2f} (each by AIS, with a standard error of "
         f"{np.median(errors):.2f}). AIS itself tends to find too small a Z, which makes all three look better than they are: "
-        + ", ".join(f"{found[name]['stages']['done'][3]:.0%}" for name in config.machines()) + " of its chains count, and "
-        "where it is a few per cent, neither ln Z nor its standard error means anything.",
+        + ", ".join(f"{found[name]['stages']['done'][3]:.0%}" for name in config.machines()) + " of its chains count (of M "
+        "with weights w the share (Σw)²/(M Σw²)), and where it is a few per cent, neither ln Z nor its standard error means "
+        "anything.",
         "Chains that agree may all be wrong: AIS's standard error is how much they differ, and of a valley to which none came "
         "it knows nothing. Mean field gives a lower bound of ln Z without chains, and here it is below AIS's by "
         + ", ".join(f"{result['above']:.1f} ({name})" for name, result in found.items()) + " nats. (At 0 it was above, "
@@ -210,8 +214,9 @@ def add_pitfalls(card, found, respond, misread, config):
         f"{parameters(found[small]['model']):,} and {large} {parameters(found[large]['model']):,}; they learned for "
         f"{first['seconds']:.0f}, {found[small]['seconds']:.0f} and {found[large]['seconds']:.0f} s, all with {config.k} "
         f"Gibbs steps an update, one machine of each. To {small}, which has no second layer, the difference is "
-        f"{test[deep] - test[small]:+.1f} nats; to {large}, with as many hidden units side by side, "
-        f"{test[deep] - test[large]:+.1f}.",
+        "{:+.2f} ± {:.2f} nats".format(*differ[small]) + f"; to {large}, with as many hidden units side by side, "
+        "{:+.2f} ± {:.2f}".format(*differ[large]) + " (standard errors of both ln Z; what another start would change they do "
+        f"not know). The bound loses {gaps.mean():.2f} nats, so that the first may be {differ[small][0] + gaps.mean():+.2f}.",
         f"Pre-training is a start, not a result: two RBMs put together have {before:.1f} nats as a deep machine; learned "
         f"together they come to {test[deep]:.1f}, and from random weights, without the 2 × {config.pre_epochs} epochs before, "
         f"to {test[RANDOM]:.1f}. Without the doubling of inputs in pre-training (tinynn/energy/dbm.py) h¹ would hear "
@@ -221,10 +226,9 @@ def add_pitfalls(card, found, respond, misread, config):
         f"picture, correlate with it by {np.median(alike):.2f} (median of {len(alike)} units; from {alike.min():.2f} to "
         f"{alike.max():.2f}). Both are shown.",
         f"Samples that begin at test digits flatter. After {config.questions.steps[-1]} steps of {config.questions.chains} "
-        "chains " + ", ".join(f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit (of random "
-        "ones 90 % would, but so would chains that all fell into one), and "
-        + ", ".join(f"{share:.0f} % ({name})" for name, share in commonest.items()) + " the commonest one. Of the digits at "
-        f"the start, drawn in zeros and ones, the reader takes {100 * misread:.0f} % for others.",
+        f"chains {moved} show another digit (of random ones 90 % would, but so would chains that all fell into one), "
+        f"{commonest} the commonest one, and {none} none, but next to empty paper. Of the digits at the start, drawn in zeros "
+        f"and ones, the reader takes {100 * misread:.0f} % for others.",
     ]
 
 

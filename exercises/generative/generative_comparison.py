@@ -185,7 +185,7 @@ def measures(found, verdicts, config) -> list:
         ("chains of AIS that count", "%", "", {name: [100 * one["effective"] for one in found[name]] for name in MACHINES}),
         ("parameters", "", "", measured("parameters")),
         ("passes over the images", "", "", {name: [passes[name]] for name in MODELS}),
-        ("time to learn", "s", "lower", measured("seconds")),
+        ("time to learn", "s", "", measured("seconds")),
         ("time for 1,000 pictures", "s", "lower", measured("sampling"))]
 
 
@@ -215,10 +215,13 @@ def add_pitfalls(card, found, verdicts, bits):
         f"Fréchet distance of its pictures {both} {far[first]:.3g}" + ("" if best == first else f" ({best}: {far[best]:.3g})")
         + ". Of a GAN's ln p nothing is known. And those of the Boltzmann machines are estimates, more often too high than "
         f"too low: RBM {near['RBM']:.1f} and DBM {near['DBM']:.1f} nats, but of AIS's chains {count['RBM']:.1%} and "
-        f"{count['DBM']:.1%} count, and below {FEW:.0%} such a number is not called the best here. The VAE's is a bound.",
-        f"Precision and recall are two things: a model that makes a few good digits over and over has the first. {first} has "
-        f"{good[first]:.2f} and {whole[first]:.2f}; real digits beside real ones have {good[REAL]:.2f} and {whole[REAL]:.2f}, "
-        f"a Gaussian {good[GAUSSIAN]:.2f} and {whole[GAUSSIAN]:.2f}. Numbers without such neighbours say little: a judge who "
+        f"{count['DBM']:.1%} count ((Σw)²/(M Σw²) of M chains with weights w), and below {FEW:.0%} such a number is not "
+        "called the best here. The VAE's is a bound.",
+        "Precision and recall are two things: of a few good digits, made over and over, the first is high and the second "
+        f"low. {first} has {good[first]:.2f} and {whole[first]:.2f}, the DBM {good['DBM']:.2f} and {whole['DBM']:.2f}, real "
+        f"digits beside real ones {good[REAL]:.2f} and {whole[REAL]:.2f}. And good the pictures need not be: a Gaussian's "
+        f"blots have {good[GAUSSIAN]:.2f} and {whole[GAUSSIAN]:.2f}, as rare digits, far from each other, take in much "
+        "(_judge.py). Numbers without such neighbours say little: a judge who "
         f"has seen nothing but digits is sure of {sure[REAL]:.0f} % of the real ones, of {sure[GAUSSIAN]:.0f} % of the "
         f"Gaussian's pictures, and of {sure[PIXELS]:.0f} % of those whose pixels are drawn by themselves, which are noise.",
         "What is looked at decides. Grey pictures of a VAE or a Boltzmann machine are probabilities, means over many "
@@ -245,8 +248,7 @@ def draw_table(card, table, config):
     names, texts, best = (*MODELS, *BESIDE), [], []
     for i, (_, _, better, numbers) in enumerate(table):
         median = {name: np.median(values) for name, values in numbers.items()}
-        texts.append([format(median[name], ",.0f" if median[name] > 999 else ".3g") if name in median else "–"
-                      for name in names])
+        texts.append([ends(numbers[name]) if name in numbers else "–" for name in names])
         if better:
             first = (min if better == "lower" else max)([name for name in MODELS if name in median], key=median.get)
             best.append((i + 1, names.index(first)))
@@ -257,9 +259,15 @@ def draw_table(card, table, config):
     for place, cell in cells.get_celld().items():
         cell.set(linewidth=0.5, height=cell.get_height() * (1.1 if place[0] else 2))
         cell.set_text_props(weight="bold" if place in best else "normal")
-    card.add_figure(fig, "table", f"Where the reports have ticks: medians of {config.runs} runs, {config.made:,} pictures of "
-                    "each. Bold: the best of the five models in a line, but not of ln p, where estimates that tend to be too "
-                    "high stand beside bounds. Right: pictures that no model made.")
+    card.add_figure(fig, "table", f"Where the reports have ticks: the least and the largest of {config.runs} runs, "
+                    f"{config.made:,} pictures of each. Bold: the best of the five models in a line, by the median, but not "
+                    "of ln p, where estimates that tend to be too high stand beside bounds, nor of the time to learn, which "
+                    "we chose. Right: pictures that no model made.")
+
+
+def ends(values) -> str:
+    """The least and the largest of the values, or the only one, as "30.1–79.7"."""
+    return "–".join(dict.fromkeys(format(end, ",.0f" if end > 999 else ".3g") for end in (min(values), max(values))))
 
 
 def draw_measures(card, found, verdicts, config):

@@ -30,6 +30,7 @@ TABLE = ((20, .01, 10), (10, .01, 10), (10, .001, 10), (10, .001, 30), (50, .001
 CHOSEN = (100, .01, 30)                                             # the report's machine for chains and repairs
 DRAWN = "100 hidden, drawn digits"                                  # the same, learning from digits of zeros and ones
 LARGE = "CD-1", "PCD"
+PIXELS_ASKED = 5                                                    # of each digit, by pseudo-likelihood
 AIM, PUBLISHED = -92, {"CD-1": -125, "CD-25": -86}
 
 
@@ -66,8 +67,9 @@ def build(hidden=500, rng=None) -> RBM:
 
 
 def learn(setting: dict, rng: np.random.Generator) -> dict:
-    """Train one machine and measure it. points: [epoch, pseudo-likelihood, ln p of test and of training digits, the standard
-    error of ln Z, the share of chains that count] at each look; curve: pseudo-likelihood after each epoch."""
+    """Train one machine and measure it. points: [epoch, pseudo-likelihood of test digits, ln p of test and of training digits,
+    the standard error of ln Z, the share of chains that count, the standard error of pseudo-likelihood] at each look; curve:
+    pseudo-likelihood after each epoch."""
     x, *_, drawn = digits(*setting["counts"])
     some = (rng.random(x[:10000].shape, dtype=x.dtype) < x[:10000]).astype(x.dtype)             # training digits, drawn
     model, looks, seconds, result = build(setting["hidden"], rng), setting["looks"], 0.0, {"curve": [], "points": []}
@@ -79,13 +81,18 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
         result["curve"] += history.pseudo_likelihood
         seconds += history.seconds[-1]
         z = estimate(model, setting["counts"], setting["temperatures"], rng)
-        result["points"].append([last, model.pseudo_likelihood(drawn, 5, rng).mean(),
-                                 model.log_likelihood(drawn, z.log_z).mean(), model.log_likelihood(some, z.log_z).mean(),
-                                 z.error, z.effective])
+        pseudo = model.pseudo_likelihood(drawn, PIXELS_ASKED, rng=0)                            # of all machines the same ones
+        result["points"].append([last, pseudo.mean(), model.log_likelihood(drawn, z.log_z).mean(),
+                                 model.log_likelihood(some, z.log_z).mean(), z.error, z.effective, standard_error(pseudo)])
     result |= {"model": model, "seconds": seconds, "points": np.array(result["points"]), "log_z": z.log_z}
     if setting["hidden"] <= setting["exact"]:
         result["exact"] = log_partition(model).log_z
     return result | (ask(model, setting["counts"], setting["questions"]) if setting["questions"] else {})
+
+
+def standard_error(values) -> float:
+    """Of the mean of independent values."""
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def settings_of(config) -> list:
@@ -165,8 +172,9 @@ def add_rows(card, found, machines, fillers, config):
         for i, steps in enumerate(config.questions.steps):
             card.add_row(f"chains that show another digit than at their start after {steps} steps, {name}",
                          [100 * result["moved"][i] for result in results], unit="%")
-        card.add_row(f"chains that show the commonest digit after {config.questions.steps[-1]} steps, {name}",
-                     [100 * result["commonest"] for result in results], unit="%")
+        for which, key in (("the commonest digit", "commonest"), ("no digit", "none")):
+            card.add_row(f"chains that show {which} after {config.questions.steps[-1]} steps, {name}",
+                         [100 * result[key] for result in results], unit="%")
     for axis, hole in asked_holes(config):
         for name, results in machines.items():
             card.add_row(f"squared error of a pixel, {hole[0]} {axis}, {name}",
@@ -192,15 +200,17 @@ def add_pitfalls(card, found, machines, fillers, config):
     counts, (cd, pcd) = (config.images, config.test), (found[name][0] for name in LARGE)
     x, _, x_test, _, drawn = digits(*counts)
     chosen, few = found[config.chosen][0], config.temperatures[1] // 100
-    readings = [chosen["model"].pseudo_likelihood(v, 5, rng=0).mean() for v in
+    readings = [chosen["model"].pseudo_likelihood(v, PIXELS_ASKED, rng=0).mean() for v in
                 (x_test, drawn, (x_test >= 0.5).astype(np.float32))]
+    apart = np.subtract(*(of["model"].pseudo_likelihood(drawn, PIXELS_ASKED, rng=0) for of in (pcd, cd)))     # (N,)
     hasty = estimate(pcd["model"], counts, few, np.random.default_rng(config.seed))
     flattered = pcd["model"].log_likelihood(drawn, hasty.log_z).mean()
     grey, binary = (np.median(last(found[name], 2)) for name in (config.chosen, DRAWN))
     gains = ", ".join(f"{name_of(entry)}: {np.median([result['curve'][-1] for result in found[entry]]):.0f} "
                       f"({np.median([gain(result['curve']) for result in found[entry]]):+.1f})" for entry in config.table)
-    moved, commonest = ({name: 100 * np.median([np.ravel(result[what])[-1] for result in results])
-                         for name, results in machines.items()} for what in ("moved", "commonest"))
+    moved, commonest, none = (
+        ", ".join(f"{100 * np.median([np.ravel(result[what])[-1] for result in results]):.0f} % ({name})"
+                  for name, results in machines.items()) for what in ("moved", "commonest", "none"))
     sevens = {name: [100 * np.median([result["sevens"][side][other] for result in results])
                      for side, other in (("top", 1), ("top", 7), ("bottom", 7))] for name, results in machines.items()}
     chains, steps = config.questions.chains, config.questions.steps[-1]
@@ -209,8 +219,9 @@ def add_pitfalls(card, found, machines, fillers, config):
         f"away: on the same test digits PCD's machine has {pcd['points'][-1, 1]:.0f} nats, but ln p is "
         f"{pcd['points'][-1, 2]:.1f}; CD-1's has {cd['points'][-1, 1]:.0f}, and ln p is {cd['points'][-1, 2]:.1f}. In ln p "
         "the two differ by "
-        f"{pcd['points'][-1, 2] - cd['points'][-1, 2]:.1f} nats, in pseudo-likelihood by "
-        f"{pcd['points'][-1, 1] - cd['points'][-1, 1]:.1f}. And where the digit as a whole is wrong, no pixel notices.",
+        f"{pcd['points'][-1, 2] - cd['points'][-1, 2]:.1f} nats, in pseudo-likelihood by {apart.mean():.1f} (standard error "
+        f"{standard_error(apart):.1f}, by {PIXELS_ASKED} pixels of each digit). And where the digit as a whole is wrong, no "
+        "pixel notices.",
         f"Which pixels? The pseudo-likelihood of one machine ({name_of(config.chosen)}) is {readings[0]:.0f} nats with grey "
         f"values, taken as probabilities, {readings[1]:.0f} with zeros and ones drawn from them, {readings[2]:.0f} with the "
         "nearer of 0 and 1. Numbers of different preparations cannot be compared, and few who print one say theirs. For "
@@ -219,7 +230,8 @@ def add_pitfalls(card, found, machines, fillers, config):
         "AIS tends to err in your favour. Its mean of weights is right on average, but weights are skewed: most estimates of "
         f"Z are too low, so likelihoods too high. With {few} temperatures PCD's machine has {flattered:.1f} nats, standard "
         f"error {hasty.error:.2f}, {hasty.effective:.0%} of the chains counting; with {config.temperatures[1]:,}, "
-        f"{pcd['points'][-1, 2]:.1f}, {pcd['points'][-1, 4]:.2f} and {pcd['points'][-1, 5]:.0%}. And where all chains missed "
+        f"{pcd['points'][-1, 2]:.1f}, {pcd['points'][-1, 4]:.2f} and {pcd['points'][-1, 5]:.0%}. (Of M chains with weights w "
+        "the share (Σw)²/(M Σw²) counts: all if they are equal, 1/M if one has everything.) And where all chains missed "
         "the same valley, the standard error is small as well; only a lower bound of ln Z that needs no chains can tell. Mean "
         f"field's lies {above(pcd['model'], pcd['log_z']):.1f} nats below AIS's ln Z for PCD, "
         f"{above(cd['model'], cd['log_z']):.1f} for CD-1. (At 0 it "
@@ -228,11 +240,13 @@ def add_pitfalls(card, found, machines, fillers, config):
         f"table 4.1's machines, and what the last third of the iterations added: {gains}. If no pixel knew of another, both "
         f"likelihoods would be {shared.pixels_by_themselves(x, drawn):.0f}: a machine that has this has hardly begun.",
         f"{steps} Gibbs steps from a digit need not make a new one: of {chains} chains, "
-        + ", ".join(f"{share:.0f} % ({name})" for name, share in moved.items()) + " show another digit than they began with. "
-        "Of random ones 90 % would; but so would chains that all fell into one digit, so look at the commonest, too: "
-        + ", ".join(f"{share:.0f} % ({name})" for name, share in commonest.items()) + f" show it. The reader has a share in "
-        f"this: it takes {100 * shared.misread(counts, config.questions):.0f} % of the digits at the start for others, drawn "
-        "in zeros and ones.",
+        f"{moved} show another digit than they began with. Of random ones 90 % would; but so would chains that all fell into "
+        f"one digit, so look at the commonest, too: {commonest} show it. And {none} show none, but next to empty paper. Where "
+        "many do, the machine has a valley there, far from all data, which holds probability that digits lack; learning "
+        "that starts its chains at the data and stops them after a step never sees it (how it comes about: "
+        "tinynn/energy/dbm.py, pretrain). The reader has a share in all this: it takes "
+        f"{100 * shared.misread(counts, config.questions):.0f} % of the digits at the start for others, drawn in zeros and "
+        "ones.",
         "One picture is an anecdote. In the reports a seven without its top becomes a 1, and one without its bottom a 7 "
         "again. Of all test sevens asked, without the top 12 rows, without the bottom 12: " + "; ".join(
             f"{one:.0f} % become a 1 and {stay:.0f} % a 7, {bottom:.0f} % a 7 ({name})"
@@ -255,10 +269,10 @@ def draw_likelihood(card, found, config):
     fig, axes = plt.subplots(1, 2, figsize=(11, 4), sharex=True)
     for name, colour in zip(LARGE, COLOURS):
         points = found[name][0]["points"]
-        epoch, pseudo, test, training, _, _ = points.T                                  # (looks, 6) -> (looks,) each
-        axes[0].plot(epoch, pseudo, "o-", color=colour, label=name)
+        epoch, pseudo, test, training, _, _, of_pseudo = points.T                       # (looks, 7) -> (looks,) each
+        axes[0].errorbar(epoch, pseudo, 2 * of_pseudo, fmt="o-", color=colour, capsize=3, label=name)
         axes[1].plot(epoch, test, color=colour, label=f"{name}, test digits")
-        for at, _, value, _, se, effective in points:
+        for at, _, value, _, se, effective, _ in points:
             shared.with_error(axes[1], ("y", at), value, se, effective, colour)
         axes[1].plot(epoch, training, ":", color=colour, label=f"{name}, training digits")
     axes[1].axhline(AIM, color="#666666", lw=1)
@@ -275,8 +289,8 @@ def draw_likelihood(card, found, config):
     low = min(result["points"][:, 2].min() for name in LARGE for result in found[name])
     axes[1].set_ylim(max(low, -250) - 15, PUBLISHED["CD-25"] + 8)
     card.add_figure(fig, "likelihood", f"{config.hidden} hidden units by two rules, one machine each: what pseudo-likelihood "
-                    "and likelihood say. Bars: twice the standard error of ln Z; hollow: not to be trusted, under 5 % of "
-                    "AIS's chains count. Published: 500 units. ln p below −250 is not shown.")
+                    "and likelihood say. Bars: twice the standard error, at the right of ln Z; hollow: not to be trusted, as "
+                    "under 5 % of AIS's chains count. Published: 500 units. ln p below −250 is not shown.")
 
 
 def draw_table(card, found, config):
@@ -298,5 +312,5 @@ def draw_filters(card, machines):
     for ax, (name, model) in zip(axes, machines.items()):
         image = shared.show_filters(ax, model.W[:, :100], 10, name)
     fig.colorbar(image, ax=axes, label="weight ÷ the unit's largest", shrink=0.7)
-    card.add_figure(fig, "filters", "Weights of up to 100 hidden units of each machine: red pixels speak for the unit, and it "
-                    "for them, blue ones against.")
+    card.add_figure(fig, "filters", "Weights of up to 100 hidden units of the first machine of each kind: red pixels speak "
+                    "for the unit, and it for them, blue ones against.")

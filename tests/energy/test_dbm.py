@@ -202,6 +202,21 @@ def test_ctrl_c_in_the_first_machine_ends_the_second():
     assert np.isfinite(deep.joint.W).all()
 
 
+def test_what_the_first_machine_learned_stays_if_the_second_never_starts(monkeypatch):
+    calls, run = [], dbm.learn_doubled
+
+    def learn_doubled(*args, **options):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(args[0])
+        return run(*args, **options)
+    monkeypatch.setattr(dbm, "learn_doubled", learn_doubled)
+    model = DBM(5, 4, 3, rng=0)
+    with pytest.raises(KeyboardInterrupt):
+        model.pretrain(states(5), 2, 0.1, **QUIET)
+    assert (model.W1 == calls[0].W).all() and (model.a == calls[0].a).all() and (model.b1 == calls[0].b / 2).all()
+
+
 def test_a_misspelt_setting_is_refused_by_the_function_that_was_called():
     with pytest.raises(TypeError, match=r"pretrain\(\) got an unexpected keyword argument 'momentm'"):
         machine().pretrain(states(4), 1, 0.1, momentm=0.1)

@@ -214,27 +214,39 @@ def test_ctrl_c_keeps_what_there_is():
     assert (rbm.W != before).all()
 
 
-@pytest.mark.parametrize("ahead", [1, learning.AHEAD])
+@pytest.mark.parametrize("ahead", [1, 70, learning.AHEAD])                 # 70: two Gibbs steps, or two batches
 @pytest.mark.parametrize("options", [{}, {"k": 3}, {"persistent": True}])
 def test_an_epoch_brings_each_example_once_with_random_numbers_of_its_own(monkeypatch, ahead, options):
-    monkeypatch.setattr(learning, "AHEAD", ahead)                           # 1: a batch at a time
-    X, seen, numbers, k = np.random.default_rng(0).random((23, 5)), [], [], options.get("k", 1)
+    monkeypatch.setattr(learning, "AHEAD", ahead)
+    X, seen, used, k = np.random.default_rng(0).random((23, 5)), [], [], options.get("k", 1)
     step = learning.Batches.step
 
-    def watched(self, x, for_h, for_v, rate):
-        assert for_h.shape == (k, len(x), 3) and for_v.shape == (k, len(x), 5)
-        before = [array.copy() for array in (x, for_h, for_v)]
-        step(self, x, for_h, for_v, rate)
-        time.sleep(0.002)                                                   # while the second thread goes on
-        for array, old in zip((x, for_h, for_v), before):
-            np.testing.assert_array_equal(array, old)
-        seen.extend(before[0])
-        numbers.extend([*before[1].ravel(), *before[2].ravel()])
+    def watched(self, x, numbers, rate):
+        before = x.copy()
+
+        def slowly():
+            for pair in numbers:
+                copies = [u.copy() for u in pair]
+                assert [u.shape for u in pair] == [(len(x), 3), (len(x), 5)]
+                yield pair
+                time.sleep(0.002)                                           # while the second thread goes on
+                for u, old in zip((x, *pair), (before, *copies)):
+                    np.testing.assert_array_equal(u, old)
+                used.extend(np.concatenate(copies, axis=1).ravel())
+        step(self, x, slowly(), rate)
+        seen.extend(before)
     monkeypatch.setattr(learning.Batches, "step", watched)
     RBM(5, 3, rng=0).fit(X, 2, 0.1, batch_size=4, progress=False, **options)
     for epoch in seen[:23], seen[23:]:
         np.testing.assert_array_equal(np.unique(epoch, axis=0), np.unique(X, axis=0))
-    assert len(np.unique(numbers)) == len(numbers) == 2 * 23 * k * 8 and 0 <= min(numbers) < 0.1 and 0.9 < max(numbers) < 1
+    assert len(np.unique(used)) == len(used) == 2 * 23 * k * 8 and 0 <= min(used) < 0.1 and 0.9 < max(used) < 1
+
+
+def test_random_numbers_of_many_gibbs_steps_take_no_more_memory():
+    def memory(k):
+        made = learning.Batches(RBM(20, 10, rng=0), np.zeros((300, 20)), None, 100, k, False, 0, 0, False, 1, 1)
+        return sum(array.nbytes for memory in made.memories for array in memory)
+    assert memory(1) <= 2 * 8 * 300 * 50 and memory(1000) < 3 * 8 * (learning.AHEAD + 100 * 20)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
@@ -311,6 +323,13 @@ def test_a_gibbs_chain_ends_in_the_distribution_of_the_machine():
     after_one = (table(rbm)[2] / p.sum(1)[:, None])[0] @ (p / p.sum(0)).T                       # from v = 0
     assert np.abs((path[1][:, None] == v).all(2).mean(0) - after_one).sum() / 2 < 0.025
     assert rbm.gibbs(v[3], 2).shape == (5,)
+
+
+@pytest.mark.parametrize("visible", ["binary", "gaussian"])
+def test_chains_of_any_shape_and_memory_order(visible):
+    rbm = RBM(5, 3, rng=0, visible=visible)
+    for v in (np.zeros(5), np.zeros((4, 2, 6, 5)).transpose(1, 0, 2, 3), np.asfortranarray(np.zeros((2, 3, 5)))):
+        assert rbm.gibbs(v, 2).shape == rbm.reconstruct(v, np.arange(5) < 2, 2).shape == v.shape
 
 
 def test_few_rows_go_another_way_to_the_same_place():

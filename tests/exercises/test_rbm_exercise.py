@@ -98,6 +98,21 @@ def test_chains_that_all_end_in_one_digit_are_seen():
     assert ask(Stuck(digits(*FEW)[2]), FEW, TINY)["commonest"] == 1
 
 
+def test_empty_paper_is_no_digit_whatever_the_nearest_one_is():
+    x, _, x_test, *_ = digits(*FEW)
+    read, dots = shared.Reader(FEW), np.zeros((3, 784), np.float32)
+    dots[1, :int(x.sum(axis=1).min() / 2)] = 1
+    dots[2, :int(x.sum(axis=1).min() / 2) + 1] = 1
+    assert read(dots).tolist()[:2] == [-1, -1] and read(dots)[2] >= 0 and (read(x) >= 0).all()
+
+    class Fading(Greyer):
+        def gibbs(self, v, steps, trajectory):
+            return np.array([v] + [np.concatenate([0 * v[:1], v[1:]])] * steps)
+    answers = ask(Fading(x_test), FEW, TINY)
+    assert answers["none"] == 0.25 and answers["moved"] == [0, 0]
+    assert answers["commonest"] == max((read(x_test[1:4]) == digit).sum() for digit in range(10)) / 4
+
+
 def test_the_mean_of_several_answers_errs_less():
     model = build(5, 0).astype(np.float32)
     model.W *= 200                                                              # so that answers differ
@@ -165,7 +180,7 @@ def test_the_rate_goes_on_falling_from_look_to_look(monkeypatch):
 def test_annealing_agrees_with_enumeration():
     setting = settings_of(replace(QUICK, images=40, test=20, chosen=(4, .05, 5), temperatures=(300, 5)))[2]
     result = learn(setting | {"questions": None}, np.random.default_rng(0))
-    _, _, test, _, error, _ = result["points"][-1]
+    _, _, test, _, error, *_ = result["points"][-1]
     assert abs(result["log_z"] - result["exact"]) < 5 * error < 0.5
     exact = result["model"].log_likelihood(digits(*FEW)[4]).mean()
     assert test == pytest.approx(exact, abs=5 * error)

@@ -66,13 +66,14 @@ class DBM:
                    "momentum": momentum, "weight_decay": weight_decay, "binarise": binarise, "progress": progress}
         lower.a[:] = base_rates(lower, X)
         first = learn_doubled(lower, X, options, up=2)
+        self.W1[:], self.a[:], self.b1[:] = lower.W, lower.a, lower.b / 2
         features = lower._hidden(X, factor=2)                                           # (N, V) -> (N, H₁)
         done = first.stop_reason == "all epochs done"                   # else the second would learn from half of the first
         second = learn_doubled(upper, features, {**options, "binarise": True, "epochs": epochs if done else 0}, down=2)
         if not done:
             second.stop_reason = first.stop_reason
-        self.W1[:], self.W2[:], self.a[:], self.b2[:] = lower.W, upper.W, lower.a, upper.b
-        self.b1[:] = (lower.b + upper.a) / 2
+        self.W2[:], self.b2[:] = upper.W, upper.b
+        self.b1[:] += upper.a / 2
         return first, second
 
     def fit(self, X, epochs: int, lr, k: int = 5, batch_size: int = 64, momentum: float = 0.0, weight_decay: float = 0.0,

@@ -15,16 +15,18 @@ product with signs; arrays are reused from batch to batch; visible units are dra
 second thread gathers examples and draws random numbers for the next batches while the first learns from these.
 """
 import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import chain, cycle, islice
+from queue import SimpleQueue
+from threading import Thread
 
 import numpy as np
 
 from ..arguments import check_count, check_fraction, check_positive
 from ..kernels.threads import one_blas_thread
 
-AHEAD = 2 ** 18         # random numbers are drawn ahead for about so many units
+AHEAD = 2 ** 18         # so many random numbers are drawn ahead, or as many as a Gibbs step of a batch takes
 WATCHED = 1000          # so many rows of the data are measured after each epoch
 
 
@@ -63,12 +65,11 @@ def learn(rbm, X, positive, watch, *, epochs, lr, batch_size, k=1, persistent=Fa
         watched = draw(watched, rng)
     try:
         # Where learning diverges numbers overflow, and the history says so.
-        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"), \
+        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"), second_thread() as ahead, \
                 tqdm(total=epochs, unit="epoch", leave=False, mininterval=0.2, disable=not progress) as bar:
             for epoch in range(epochs):
                 rate, order = rate_of(lr, epoch), rng.permutation(len(X))
-                for batch in batches.ahead(order):
-                    batches.step(*batch, rate)
+                batches.learn(ahead(batches.pieces(order)), rate)
                 error, likelihood = watch(watched, np.random.default_rng(seed))
                 history.reconstruction_error.append(error)
                 if likelihood is not None:
@@ -86,7 +87,7 @@ def learn(rbm, X, positive, watch, *, epochs, lr, batch_size, k=1, persistent=Fa
 
 
 class Batches:
-    """Updates from batches of an epoch, in memory that is used again and again."""
+    """Updates from batches, in memory that is used again and again."""
 
     def __init__(self, rbm, X, positive, size, k, persistent, momentum, weight_decay, binarise, up, down):
         self.rbm, self.X, self.positive, self.size, self.k, self.persistent = rbm, X, positive, size, k, persistent
@@ -97,55 +98,56 @@ class Batches:
         self.signs, self.gradient = np.empty(2 * size, dtype), np.empty_like(rbm.W)
         self.parameters = rbm.W, rbm.a, rbm.b
         self.velocities = [np.zeros_like(w) for w in self.parameters]
-        rows = size * max(1, AHEAD // (size * k * (V + H)))                 # so many rows are prepared at once, twice
-        self.prepared = [tuple(np.empty((rows, n), dtype) for n in (X.shape[1], k * H, k * V)) for _ in range(2)]
         self.h = np.empty((size, H), dtype)
         if persistent:
             if rbm.chains is None or rbm.chains.shape != self.h.shape:      # small weights: hidden units are fair coins
                 rbm.chains = draw(np.full_like(self.h, 0.5), rbm.rng)
             self.h = rbm.chains
+        # A piece: the examples of one or more batches, and random numbers for all k Gibbs steps, or for some from one batch.
+        fit = max(1, AHEAD // (size * (V + H)))                             # so many Gibbs steps of a batch
+        self.steps, self.rows = min(k, fit), size * min(max(1, fit // k), -(-len(X) // size))
+        shapes = [(self.rows, X.shape[1]), (self.steps * self.rows * H,), (self.steps * self.rows * V,)]
+        self.memories = [[np.empty(shape, dtype) for shape in shapes] for _ in range(2)]
 
-    def ahead(self, order):
-        """The batches of an epoch: examples of the data, (m, n), and random numbers for k Gibbs steps, (k, m, H), (k, m, V).
+    def pieces(self, order):
+        """What an epoch takes: examples (M, n), and random numbers for some of their Gibbs steps, (s, M, H) and (s, M, V)."""
+        rng, examples, numbers = self.rbm.rng, cycle(x for x, *_ in self.memories), cycle(u for _, *u in self.memories)
+        for i in range(0, len(order), self.rows):
+            rows = order[i:i + self.rows]
+            x = next(examples)[:len(rows)]
+            np.take(self.X, rows, axis=0, out=x, mode="clip")
+            if self.binarise:
+                draw(x, rng, out=x)
+            for t in range(0, self.k, self.steps):
+                shape = min(self.steps, self.k - t), len(rows), -1
+                for_h, for_v = (u[:len(u) // self.steps // self.rows * shape[0] * shape[1]].reshape(shape)
+                                for u in next(numbers))
+                rng.random(dtype=x.dtype, out=for_h)
+                yield x, for_h, self.rbm._noise(for_v)
 
-        A second thread prepares the next ones while these are learned from; only it draws from the Generator meanwhile.
-        """
-        k, size, rows = self.k, self.size, len(self.prepared[0][0])
-        parts = [order[i:i + rows] for i in range(0, len(order), rows)]
-        with ThreadPoolExecutor(1) as second:
-            coming = (second.submit(self.prepare, *part) for part in zip(parts, cycle(self.prepared)))
-            part = next(coming)
-            while part is not None:
-                x, for_h, for_v = part.result()
-                part = next(coming, None)
-                for i in range(0, len(x), size):
-                    yield x[i:i + size], *(u[i:i + size].reshape(k, -1, u.shape[1] // k)        # (m, k·H) -> (k, m, H)
-                                           for u in (for_h, for_v))                             # (m, k·V) -> (k, m, V)
+    def learn(self, pieces, rate):
+        """Learn from all batches of `pieces`, at the learning rate `rate`."""
+        more = (self.k - 1) // self.steps                                   # pieces with more random numbers for a batch
+        for x, for_h, for_v in pieces:
+            for i in range(0, len(x), self.size):
+                batch = slice(i, i + self.size)
+                others = (pair for _, *u in islice(pieces, more) for pair in zip(*u))
+                self.step(x[batch], chain(zip(for_h[:, batch], for_v[:, batch]), others), rate)
 
-    def prepare(self, rows, memory):
-        """Gather X[rows] and draw random numbers for them, in that memory."""
-        x, for_h, for_v = (array[:len(rows)] for array in memory)
-        np.take(self.X, rows, axis=0, out=x, mode="clip")
-        if self.binarise:
-            draw(x, self.rbm.rng, out=x)
-        self.rbm.rng.random(dtype=x.dtype, out=for_h)
-        self.rbm._noise(for_v)
-        return x, for_h, for_v
-
-    def step(self, x, for_h, for_v, rate):
-        """Learn from a batch, with those random numbers, at the learning rate `rate`."""
+    def step(self, x, numbers, rate):
+        """Learn from a batch x (m, n), with k pairs of random numbers (m, H), (m, V)."""
         rbm, m, n = self.rbm, len(x), x.shape[1]
         v, p, h = self.v[:2 * m], self.p[:2 * m], self.h[:m]
         v[:m, :n] = x
         self.positive(v[:m], p[:m])
         now = p[:m]                                                         # CD: the chain starts at the data
-        for t in range(self.k):
+        for for_h, for_v in numbers:
             if not self.persistent:
-                np.less(for_h[t], now, out=h)
-            rbm._draw_visible(h, v[m:], self.down, for_v[t])
+                np.less(for_h, now, out=h)
+            rbm._draw_visible(h, v[m:], self.down, for_v)
             now = rbm._hidden(v[m:], p[m:], self.up)
             if self.persistent:
-                np.less(for_h[t], now, out=h)
+                np.less(for_h, now, out=h)
         self.update(v, p, rate)
 
     def update(self, v, p, rate):
@@ -163,6 +165,38 @@ class Batches:
                 velocity += g
                 g = velocity
             w += g
+
+
+@contextmanager
+def second_thread():
+    """A context that gives a function: ahead(items) are the items of an iterator, each computed by a second thread while
+    the first works with the one before. Never two of them ahead, so memory for two, in turn, is enough."""
+    wanted, found = SimpleQueue(), SimpleQueue()
+
+    def work():
+        for items in iter(wanted.get, None):
+            try:
+                found.put((next(items), None))
+            except BaseException as error:                                  # StopIteration, too
+                found.put((None, error))
+
+    def ahead(items):
+        wanted.put(items)
+        while True:
+            item, error = found.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            wanted.put(items)
+            yield item
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield ahead
+    finally:
+        wanted.put(None)
+        thread.join()
 
 
 def draw(p, rng, out=None):

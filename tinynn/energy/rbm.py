@@ -172,7 +172,7 @@ class RBM:
     def _to_visible(self, h, out=None):
         if h.ndim == 2 and len(h) <= FEW:
             return np.positive((self.W @ h.T).T, out=out, order="C")        # (V, H) @ (H, N) -> (V, N) -> (N, V)
-        return np.matmul(h, self.W.T, out=out)                              # (..., H) @ (H, V) -> (..., V)
+        return np.matmul(h, self.W.T, out=out, order="C")                   # (..., H) @ (H, V) -> (..., V)
 
     def _draw_visible(self, h, out=None, factor=1, noise=None):
         x = self._to_visible(h, out)
