@@ -381,3 +381,29 @@ def test_equal_distributions_with_other_numbers_of_points_have_no_distance():
     """1/7 and 3/21, added up, differ in the last digit."""
     x = 100 * np.random.default_rng(0).standard_normal(7)
     assert wasserstein_1d(x, np.repeat(x, 3), p=2) == 0
+
+
+def test_gradients_to_be_differentiated_again_are_the_gradients():
+    x, y = points(3, 2)
+    a, b = np.full(3, 1 / 3), np.full(2, 1 / 2)
+
+    def gradients(create_graph):
+        leaves = [tn.Tensor(v, requires_grad=True) for v in (a, b, x, y)]
+        values = (sinkhorn_cost(leaves[0], leaves[1], squared_distances(x, y), 0.5, tol=1e-12),
+                  sinkhorn_divergence(leaves[2], leaves[3], 4.0, leaves[0], leaves[1], tol=1e-12))
+        return [getattr(g, "data", g) for value in values for g in tn.grad(value, leaves, create_graph=create_graph)]
+    for plain, recorded in zip(gradients(False), gradients(True)):
+        np.testing.assert_allclose(recorded, plain, atol=1e-9)
+
+
+def test_in_float32_the_way_back_takes_no_more_iterations_than_the_way_there(monkeypatch):
+    from tinynn.transport import entropic
+    x, used, run = tn.Tensor(np.float32(points(5, 5)[0]), requires_grad=True), [], entropic.averaged
+
+    def averaged(*args):
+        used.append(run(*args)[1])
+        return run(*args)
+    monkeypatch.setattr(entropic, "averaged", averaged)
+    value = sinkhorn_divergence(x, np.float32(points(5, 5)[1]), 1.0, tol=1e-8)
+    tn.grad(value, [x], create_graph=True)
+    assert used[2:] == used[:1] and used[0] < 100

@@ -29,3 +29,7 @@ def __getattr__(name):
         from importlib import import_module
         return import_module("." + name, __name__)
     raise AttributeError(f"module 'tinynn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

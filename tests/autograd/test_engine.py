@@ -1,5 +1,8 @@
 """The reverse sweep: order, accumulation, memory, and what it refuses."""
 import gc
+import subprocess
+import sys
+import textwrap
 import weakref
 
 import numpy as np
@@ -248,3 +251,62 @@ def test_a_number_is_formatted_as_one():
     assert f"{leaf(1.0, 2.0)}" == str(leaf(1.0, 2.0))
     with pytest.raises(ValueError, match=r"shape \(2,\)"):
         f"{leaf(1.0, 2.0):.2f}"
+
+
+@pytest.mark.parametrize("view", [lambda w: w.T, lambda w: w.reshape(2, 2), lambda w: w[:2],
+                                  lambda w: w.T.reshape(2, 2)[:, :2]])
+def test_a_leaf_that_changed_is_noticed_through_views(view):
+    x, w = (tn.Tensor(np.eye(2) + 1, requires_grad=True) for _ in range(2))
+    y = (x * view(w)).sum()
+    w.data = w.data * 10
+    with pytest.raises(RuntimeError, match="a leaf that multiply used has changed since"):
+        tn.grad(y, [x])
+
+
+def test_a_seed_that_is_a_tensor_has_the_dtype_of_y():
+    x = tn.Tensor(np.ones(2, np.float32), requires_grad=True)
+    (x * 2).backward(tn.Tensor(np.ones(2)))
+    assert x.grad.dtype == np.float32 and tn.grad(x, [x], tn.Tensor(np.ones(2)))[0].dtype == np.float32
+
+
+def test_a_gradient_that_is_assigned_becomes_an_array_like_the_leaf():
+    x = tn.Tensor(np.ones(2, np.float32), requires_grad=True)
+    for gradient in (tn.Tensor([1.0, 2.0]), [1.0, 2.0], tn.grad((x * x).sum(), [x], create_graph=True)[0]):
+        x.grad = gradient
+        assert type(x.grad) is np.ndarray and x.grad.dtype == np.float32
+        (3 * x).sum().backward()
+    x.grad = None
+    assert x.grad is None
+
+
+def test_an_index_that_changes_afterwards_does_not_move_the_gradient():
+    x, index = tn.Tensor(np.arange(4.0), requires_grad=True), np.array([0, 1])
+    y = x[index], x[index, ].sum()
+    index[:] = 3
+    (y[0].sum() + y[1]).backward()
+    np.testing.assert_array_equal(x.grad, [2, 2, 0, 0])
+
+
+def test_a_pickled_leaf_has_no_date_from_another_process():
+    code = """
+        import pickle, sys, numpy as np, tinynn as tn
+        model = tn.nn.Linear(2, 1, rng=0)
+        adam = tn.optim.Adam(model.parameters())
+        for _ in range(20):
+            adam.step(lambda: (model(np.ones((3, 2))) ** 2).sum())
+        sys.stdout.buffer.write(pickle.dumps(model))
+    """
+    made = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, check=True).stdout
+    code = """
+        import pickle, sys, numpy as np
+        model = pickle.load(sys.stdin.buffer)
+        model.zero_grad()
+        model(np.ones((3, 2))).sum().backward()
+        print(model.weight.grad.tolist())
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], input=made, capture_output=True)
+    assert done.stdout.decode().strip() == "[[3.0, 3.0]]", done.stderr.decode()
+
+
+def test_tab_completion_shows_the_parts_that_are_imported_late():
+    assert {"data", "energy", "projection", "transport", "viz", "Tensor", "max", "min"} <= set(dir(tn))

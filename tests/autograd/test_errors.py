@@ -95,6 +95,10 @@ def test_backward_from_a_vector():
     (lambda: tn.squeeze(x, 0), r"^squeeze: shape \(2, 3\) has no axis 0 of length 1"),
     (lambda: tn.squeeze(tn.Tensor(np.ones((3, 1))), 3), r"^squeeze: shape \(3, 1\) has no axis 3"),
     (lambda: tn.squeeze(tn.Tensor(1.0), 0), r"^squeeze: shape \(\) has no axis 0"),
+    (lambda: tn.einsum("ij,jk->ik", np.ones((2, 1)), x), '^einsum: "j" is an axis of length 2, and of length 1'),
+    (lambda: tn.linear(x, np.ones((4, 3)), np.ones((1, 4))), r"^linear: .*b, if given, must have shape \(n_out,\).*\(1, 4\)"),
+    (lambda: tn.linear(x, np.ones((4, 3)), np.ones(1)), "^linear: .*b, if given"),
+    (lambda: tn.swapaxes(x, 0, 5), "^swapaxes: the axes are 0 and 5; x has 2"),
     (lambda: tn.expand_dims(x, 4), "^expand_dims: axis is 4"),
     (lambda: tn.clip(x), "^clip: low and high are both None"),
     (lambda: tn.sum(x, axis=2), "^sum: axis 2 is out of bounds"),
@@ -223,6 +227,10 @@ def test_lists_are_arrays():
     tn.matmul([[1.0, 2.0], [3.0, 4.0]], x).sum().backward()
     assert np.array_equal(x.grad, [[4, 4], [6, 6]])
     assert tn.softmax([0.0, 0.0]).tolist() == [0.5, 0.5]
+    assert tn.add((1, 2), (3, 4)).tolist() == [4, 6]
+    assert tn.concatenate([x[0], (1.0, 2.0)]).data.tolist() == [1, 0, 1, 2]
+    with pytest.raises(TypeError, match=r"expand_dims: axis is \(0, 1\); expected an int"):
+        tn.expand_dims(x, (0, 1))
 
 
 def test_gradients_of_numbers_stay_arrays():

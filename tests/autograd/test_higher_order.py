@@ -134,3 +134,43 @@ def test_backward_on_a_gradient_penalty():
     g, = tn.grad(tn.sum(tn.exp(w)), [w], create_graph=True)
     tn.sum(g * g).backward()
     np.testing.assert_allclose(w.grad, 2 * np.exp(2 * w.data), rtol=1e-15)
+
+
+def test_hvp_takes_one_sweep_however_many_parameters_there_are(monkeypatch):
+    from tinynn.autograd import backward
+
+    def calls_of_vjp(layers):
+        calls, vjp = [], backward.vjp
+        monkeypatch.setattr(backward, "vjp", lambda *args: calls.append(1) or vjp(*args))
+        model = tn.nn.Sequential(*[layer for _ in range(layers) for layer in (tn.nn.Linear(3, 3, rng=0), tn.nn.Tanh())])
+        params = model.parameters()
+        product = tn.hvp(lambda: tn.sum(model(A) ** 2), params, np.ones(12 * layers))
+        monkeypatch.undo()
+        return len(calls), product, lambda: tn.hessian(lambda: tn.sum(model(A) ** 2), params)
+    (few, product, hessian), (many, *_) = calls_of_vjp(2), calls_of_vjp(20)
+    np.testing.assert_allclose(product, hessian().sum(axis=1), rtol=1e-12, atol=1e-14)
+    assert many < 12 * few
+
+
+def test_under_no_grad_derivatives_are_right_or_refused():
+    x = tn.Tensor([1.0, 2.0, 4.0], requires_grad=True)
+    norm, closure = tn.nn.LayerNorm(3), lambda: tn.sum(x ** 3)
+    y = tn.sum(norm(x) * np.array([1.0, 2.0, 3.0]))
+    expected, = tn.grad(y, [x], retain_graph=True)
+    products = tn.hvp(closure, [x], np.ones(3)), tn.hessian(closure, [x]), tn.jacobian(lambda: x ** 3, [x])
+    with tn.no_grad():
+        np.testing.assert_allclose(tn.grad(y, [x], create_graph=True)[0].data, expected, rtol=1e-12)
+        for got, outside in zip((tn.hvp(closure, [x], np.ones(3)), tn.hessian(closure, [x]), tn.jacobian(lambda: x ** 3, [x])),
+                                products):
+            np.testing.assert_array_equal(got, outside)
+            assert np.abs(got).max() > 0
+        with pytest.raises(RuntimeError, match="nothing is recorded under no_grad"):
+            tn.grad(closure(), [x])
+
+
+def test_power_has_the_same_mixed_derivative_both_ways():
+    x, p = tn.Tensor(2.0, requires_grad=True), tn.Tensor(0.0, requires_grad=True)
+    H = tn.hessian(lambda: x ** p, [x, p])                                  # d²(x^p)/dx dp = x^(p − 1) (1 + p ln x)
+    np.testing.assert_allclose(H, [[0, 0.5], [0.5, np.log(2) ** 2]], rtol=1e-14)
+    zero = tn.Tensor(0.0, requires_grad=True)
+    np.testing.assert_array_equal(tn.grad(zero ** p, [zero, p]), [0, 0])

@@ -43,6 +43,14 @@ def test_what_numpy_does_alone(shared, a, b):
     assert y.dtype == (a @ b).dtype and not shared
 
 
+def test_lengths_that_differ_are_refused_where_threads_would_not_notice(shared):
+    with pytest.raises(ValueError, match="shapes"):
+        products.dot(np.ones((4, 3)), np.ones((5, 2)))
+    with pytest.raises(ValueError, match=r"^linear: x.shape\[-1\] must equal W.shape\[1\]"):
+        tn.nn.Linear(5, 2, rng=0)(tn.Tensor(np.ones((4, 3))))
+    assert not shared
+
+
 def test_small_ones_and_those_beside_a_blas_with_threads_are_not_shared(shared, monkeypatch):
     a = np.ones((3, 3))
     monkeypatch.setattr(products, "LARGE", 28)

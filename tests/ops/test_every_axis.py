@@ -12,7 +12,7 @@ AXES = [None, *range(-3, 3), *chain(*(combinations(range(3), n) for n in range(4
 
 
 @pytest.mark.parametrize("op, reference", [(tn.sum, np.sum), (tn.mean, np.mean), (tn.var, np.var), (tn.max, np.max),
-                                           (tn.logsumexp, lambda x, axis, keepdims: np.log(
+                                           (tn.min, np.min), (tn.logsumexp, lambda x, axis, keepdims: np.log(
                                                np.exp(x).sum(axis, keepdims=keepdims)))])
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_reductions(op, reference, keepdims):

@@ -103,7 +103,7 @@ def reduction(f, min_side=0, **settings):
     return draw_case
 
 
-for f, min_side in [(tn.sum, 0), (tn.mean, 1), (tn.var, 1), (tn.max, 1), (tn.logsumexp, 1)]:
+for f, min_side in [(tn.sum, 0), (tn.mean, 1), (tn.var, 1), (tn.max, 1), (tn.min, 1), (tn.logsumexp, 1)]:
     case(f"tinynn.ops.reductions.{f.name}")(reduction(f, min_side))
 
 

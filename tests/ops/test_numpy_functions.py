@@ -30,7 +30,7 @@ CALLS = {
     np.clip: [lambda f, a, b: f(a, 0.4, 2.0), lambda f, a, b: f(a, None, 1.1)],
     np.einsum: [lambda f, a, b: f("nk,nk->n", a, b), lambda f, a, b: f("nk,mk->nm", b, a)],
 }
-CALLS[np.amax] = CALLS[np.max]
+CALLS[np.amax] = CALLS[np.min] = CALLS[np.amin] = CALLS[np.max]
 UNARY, BINARY = [lambda f, a, b: f(a)], [lambda f, a, b: f(a, b), lambda f, a, b: f(b, a), lambda f, a, b: f(a, 2.0),
                                          lambda f, a, b: f(3.0, a), lambda f, a, b: f(a, b[0])]
 
@@ -102,7 +102,7 @@ def test_hash_is_identity():
 
 def test_methods():
     x = tn.Tensor(A, requires_grad=True)
-    for name in ("sum", "mean", "var", "max", "exp", "sqrt", "tanh", "log", "sigmoid", "relu", "abs"):
+    for name in ("sum", "mean", "var", "max", "min", "exp", "sqrt", "tanh", "log", "sigmoid", "relu", "abs"):
         np.testing.assert_array_equal(getattr(x, name)().data, getattr(tn, name)(A))
     np.testing.assert_array_equal(x.sum(axis=0, keepdims=True).data, A.sum(0, keepdims=True))
     for y, expected in [(x.reshape(3, 2), A.reshape(3, 2)), (x.reshape((6,)), A.reshape(6)), (x.reshape(-1), A.ravel()),

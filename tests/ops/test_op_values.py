@@ -68,6 +68,7 @@ def test_gradients_where_there_is_a_convention():
     assert gradient(tn.relu, 0.0) == [0.0] and gradient(tn.abs, 0.0) == [0.0]
     assert gradient(tn.maximum, 1.0, 1.0) == [0.5, 0.5] and gradient(tn.minimum, 1.0, 1.0) == [0.5, 0.5]
     assert gradient(tn.max, [2.0, 1.0, 2.0]) == [[0.5, 0.0, 0.5]]                       # shared by those that tie
+    assert gradient(tn.min, [2.0, 1.0, 1.0]) == [[0.0, 0.5, 0.5]]
     assert gradient(lambda x: x ** 2, 0.0) == [0.0] and gradient(lambda x: x ** 0, 0.0) == [0.0]
     assert gradient(lambda x: x ** 1, 0.0) == [1.0]
     assert gradient(lambda x: x ** 2, -3.0) == [-6.0]

@@ -19,8 +19,10 @@ import numpy as np
 
 from .op import Node
 from .primitives import broadcast_to, sum_to_shape
-from .settings import settings
+from .settings import settings, switched
 from .tensor import Leaf, Tensor
+
+VIEWS = "broadcast_to", "getitem", "reshape", "transpose"       # ops whose value may lie in the memory of their argument
 
 
 def ancestors(root: Node) -> list:
@@ -70,6 +72,8 @@ def vjp(node, g, useful=None, create_graph=False) -> list:
         raise RuntimeError(f"the graph below {op.name} was freed by an earlier backward pass; to go through it again, "
                            "pass retain_graph=True to the first one, or compute the loss again")
     for parent in node.parents:
+        while type(parent) is Node and parent.op.name in VIEWS:
+            parent = parent.parents[0]
         if type(parent) is Leaf and parent.changed > node.serial:
             raise RuntimeError(f"a leaf that {op.name} used has changed since: gradients would mix old and new values; "
                                "call backward before the optimizer's step, or compute the loss again")
@@ -150,7 +154,7 @@ def start(y, grad, who):
             raise ValueError(f"{who}: y has shape {y.shape}; only a scalar has a gradient. Sum it, or pass the gradient "
                              "of what comes after it (an array of the same shape)")
         return y._node, np.ones(y.shape, y.dtype)
-    seed = grad if isinstance(grad, Tensor) else np.asarray(grad, dtype=y.dtype)
+    seed = grad.astype(y.dtype) if isinstance(grad, Tensor) else np.asarray(grad, dtype=y.dtype)
     if seed.shape != y.shape:
         raise ValueError(f"{who}: the seed has shape {seed.shape}, y has {y.shape}; they must be equal")
     return y._node, seed
@@ -175,16 +179,21 @@ def grad(y, xs, grad_output=None, create_graph=False, retain_graph=None) -> tupl
     y: a scalar Tensor, or any Tensor with grad_output of its shape, and then the gradient of sum(grad_output · y).
     xs: a list of Tensors with requires_grad (leaves or results); one that y does not depend on has a zero gradient.
     retain_graph: keep the graph for another pass; default: as create_graph. `.grad` is not touched.
+    Raises RuntimeError where y was computed under no_grad: zeros would be wrong.
     """
     xs = as_list(xs, "grad: xs")
     for i, x in enumerate(xs):
         if not isinstance(x, Tensor) or not x.requires_grad:
             raise TypeError(f"grad: xs[{i}] is not a Tensor with requires_grad=True")
     root, seed = start(y, grad_output, "grad")
+    if not y.requires_grad and not settings.record:
+        raise RuntimeError("grad: nothing is recorded under no_grad, so y, which was computed there, has no gradient; for a "
+                           "loss or a model that contains a derivative leave no_grad (and tn.evaluate, which uses it) out")
     seed = (seed if isinstance(seed, Tensor) else Tensor(seed)) if create_graph else getattr(seed, "_data", seed)
     targets = [x._node for x in xs]
     retain = create_graph if retain_graph is None else retain_graph
-    table = sweep(root, seed, set(targets), create_graph, retain) if y.requires_grad else {}
+    with switched(settings, "record", True):                # under no_grad, too: a fused op's second derivative needs it
+        table = sweep(root, seed, set(targets), create_graph, retain) if y.requires_grad else {}
     wrap = Tensor if create_graph else np.array
     return tuple((table[t] if create_graph else np.array(table[t])) if t in table else wrap(np.zeros(x.shape, x.dtype))
                  for t, x in zip(targets, xs))
@@ -227,26 +236,26 @@ def hvp(closure, params, v) -> np.ndarray:
     """The Hessian of closure() times v, without the Hessian: the gradient of gᵀv, where g is the gradient.
 
     closure: returns a scalar Tensor. params: a list of Tensors. v: a vector, in the order of params, flattened.
-    Costs about two gradients (Pearlmutter 1994, Fast exact multiplication by the Hessian).
+    Costs a few gradients, whatever P (Pearlmutter 1994, Fast exact multiplication by the Hessian).
     """
     params = as_list(params, "hvp: params")
-    gradients = grad(closure(), params, create_graph=True)
-    return _second(gradients, params, unflatten(np.asarray(v), params))
+    with switched(settings, "record", True):
+        gradients = grad(closure(), params, create_graph=True)
+        return _second(gradients, params, unflatten(np.asarray(v), params))
 
 
 def hessian(closure, params) -> np.ndarray:
     """The (P, P) matrix of second derivatives of closure() with respect to the P numbers in params: P passes."""
     params = as_list(params, "hessian: params")
-    gradients = grad(closure(), params, create_graph=True)
-    rows = [_second(gradients, params, unflatten(e, params)) for e in np.eye(sum(p.size for p in params))]
+    with switched(settings, "record", True):
+        gradients = grad(closure(), params, create_graph=True)
+        rows = [_second(gradients, params, unflatten(e, params)) for e in np.eye(sum(p.size for p in params))]
     return np.array(rows).reshape(len(rows), len(rows))
 
 
 def _second(gradients, params, v) -> np.ndarray:
     """d(Σ gᵢᵀvᵢ)/d params, flattened; a gradient that is constant has none."""
-    total = [np.zeros(p.shape, p.dtype) for p in params]
-    for g, vi in zip(gradients, v):
-        if g.requires_grad:
-            parts = grad(g, params, np.asarray(vi, g.dtype), retain_graph=True)
-            total = [t + part for t, part in zip(total, parts)]
-    return flatten(total)
+    products = [(g * np.asarray(vi, g.dtype)).sum() for g, vi in zip(gradients, v) if g.requires_grad]
+    if not products:
+        return flatten([np.zeros(p.shape, p.dtype) for p in params])
+    return flatten(grad(sum(products[1:], products[0]), params, retain_graph=True))

@@ -20,6 +20,7 @@ import numpy as np
 from .backward import ancestors, as_list, flatten, sweep, vjp
 from .op import Node
 from .primitives import sum_to_shape
+from .settings import settings, switched
 from .tensor import Leaf, Tensor
 
 BLOCK = 1 << 18          # numbers in one block of rows: 2 MiB of float64, about what a core's cache holds
@@ -39,7 +40,8 @@ def jacobian(closure, params) -> np.ndarray:
     for i, p in enumerate(params):
         if not isinstance(p, Tensor) or type(p._node) is not Leaf:
             raise TypeError(f"jacobian: params[{i}] is not a leaf, a Tensor with requires_grad=True; leave frozen ones out")
-    residual = check_residual(closure(), "jacobian")
+    with switched(settings, "record", True):
+        residual = check_residual(closure(), "jacobian")
     J = np.zeros((residual.size, sum(p.size for p in params)), residual.dtype)
     if not residual.requires_grad:
         return J

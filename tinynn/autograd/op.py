@@ -148,7 +148,7 @@ class Op:
                 if arg._node is not None:
                     record = True
             else:
-                values.append(np.asarray(arg) if type(arg) is list else arg)
+                values.append(np.asarray(arg) if type(arg) is list or type(arg) is tuple and self.shapes is None else arg)
                 parents.append(None)
         try:
             y = self.function(*values)

@@ -8,7 +8,8 @@ import numpy as np
 
 
 class Settings:
-    """One object that holds every switch, so that an op looks in one place."""
+    """One object that holds every switch, so that an op looks in one place. All threads of a process share it: let only one of
+    them use `no_grad` and the like."""
     __slots__ = ("record", "anomaly", "dtype", "generator")
 
     def __init__(self):

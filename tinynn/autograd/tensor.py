@@ -30,6 +30,10 @@ class Leaf:
     def __init__(self, array):
         self.grad, self.shape, self.dtype, self.changed = None, array.shape, array.dtype, 0
 
+    def __getstate__(self):
+        """For a copy or a pickle, without the date: another process has its own clock."""
+        return None, {"grad": self.grad, "shape": self.shape, "dtype": self.dtype, "changed": 0}
+
 
 class Tensor:
     """An n-dimensional array that can be differentiated.
@@ -100,9 +104,10 @@ class Tensor:
     def grad(self, array):
         if type(self._node) is not Leaf:
             raise TypeError("grad: only a leaf, a Tensor made with requires_grad=True, has a gradient")
+        array = as_array(array)
         if array is not None and np.shape(array) != self.shape:
             raise ValueError(f"grad: the gradient has shape {np.shape(array)}, the Tensor has {self.shape}")
-        self._node.grad = array
+        self._node.grad = None if array is None else np.asarray(array, self.dtype)
 
     @property
     def requires_grad(self) -> bool:

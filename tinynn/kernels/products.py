@@ -20,10 +20,13 @@ def dot(a, b):
 
 
 def parts_of(a, b) -> int:
-    """In how many parts to compute a b: 1, or one for each thread."""
+    """In how many parts to compute a b: 1, or one for each thread. 1 also for what np.dot will refuse: where threads run Numba
+    raises nothing, and leaves y as it was."""
     if not Always.one_thread or a.shape[0] * a.shape[1] * b.shape[1] < LARGE:
         return 1
     if not (a.flags.forc and b.flags.forc and a.dtype == b.dtype and a.dtype.char in "fd" and a.dtype.isnative):
+        return 1
+    if a.shape[1] != b.shape[0]:
         return 1
     from numba import get_num_threads
     return min(get_num_threads(), len(a))

@@ -14,14 +14,14 @@ from .convolution import conv2d, conv_transpose2d
 from .elementary import cos, erf, exp, log1p, sin, sqrt, tanh
 from .pooling import avg_pool2d, max_pool2d
 from .products import einsum, linear, matmul
-from .reductions import log_softmax, logsumexp, max, mean, softmax, sum, var
+from .reductions import log_softmax, logsumexp, max, mean, min, softmax, sum, var
 from .shaping import concatenate, expand_dims, getitem, pad, reshape, squeeze, stack, swapaxes, transpose
 from . import operators  # noqa: F401  (gives Tensor its operators)
 
 __all__ = [
     "abs", "add", "avg_pool2d", "broadcast_to", "clip", "concatenate", "conv2d", "conv_transpose2d", "cos", "divide",
     "einsum", "erf", "exp", "expand_dims", "gelu", "getitem", "leaky_relu", "linear", "log", "log1p", "log_softmax",
-    "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "minimum", "multiply", "negative", "pad", "power",
+    "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "multiply", "negative", "pad", "power",
     "relu", "reshape", "sigmoid", "sign", "sin", "softmax", "softplus", "sqrt", "squeeze", "stack", "subtract", "sum",
     "swapaxes", "tanh", "transpose", "var", "where",
 ]

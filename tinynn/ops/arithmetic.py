@@ -5,6 +5,7 @@ Where there are two arguments and a gradient costs something, a vjp returns `lam
 import numpy as np
 
 from ..autograd.op import op
+from ..autograd.tensor import as_array
 
 
 @op
@@ -61,7 +62,7 @@ def power(x, p):
 def _(g, y, x, p):
     if isinstance(p, (int, float)):
         return g * (p * x ** (p - 1)) if p else 0 * g          # x**0 is constant, even at x = 0
-    return (lambda: g * p * x ** where(p == 0, 1.0, p - 1),
+    return (lambda: g * p * x ** where((as_array(x) == 0) & (as_array(p) == 0), 1.0, p - 1),       # no 0 · ∞
             lambda: g * y * log(where(x == 0, 1.0, x)))
 
 

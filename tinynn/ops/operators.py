@@ -37,7 +37,8 @@ QUERIES = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.no
 
 FUNCTIONS = {
     np.sum: reductions.sum, np.mean: reductions.mean, np.var: reductions.var, np.max: reductions.max,
-    np.amax: reductions.max, np.reshape: shaping.reshape, np.transpose: shaping.transpose,
+    np.amax: reductions.max, np.min: reductions.min, np.amin: reductions.min, np.reshape: shaping.reshape,
+    np.transpose: shaping.transpose,
     np.swapaxes: shaping.swapaxes, np.expand_dims: shaping.expand_dims, np.squeeze: shaping.squeeze,
     np.concatenate: shaping.concatenate, np.stack: shaping.stack, np.broadcast_to: primitives.broadcast_to,
     np.where: arithmetic.where, np.clip: arithmetic.clip, np.einsum: products.einsum,
@@ -106,9 +107,9 @@ def refuse_in_place(self, other):
 for name in ("iadd", "isub", "imul", "itruediv", "ipow", "imatmul"):
     setattr(Tensor, f"__{name}__", refuse_in_place)
 
-for function in (reductions.sum, reductions.mean, reductions.var, reductions.max, arithmetic.abs, arithmetic.clip,
-                 elementary.exp, elementary.sqrt, elementary.tanh, arithmetic.log, activations.sigmoid, activations.relu,
-                 shaping.squeeze, shaping.swapaxes):
+for function in (reductions.sum, reductions.mean, reductions.var, reductions.max, reductions.min, arithmetic.abs,
+                 arithmetic.clip, elementary.exp, elementary.sqrt, elementary.tanh, arithmetic.log, activations.sigmoid,
+                 activations.relu, shaping.squeeze, shaping.swapaxes):
     setattr(Tensor, function.__name__, lambda x, *args, f=function, **kwargs: f(x, *args, **kwargs))
 
 

@@ -51,7 +51,8 @@ def _(g, a, b):
     return da, db
 
 
-@op(shapes="(n,k),(m,k),(m)->(n,m)", rule="x.shape[-1] must equal W.shape[1], the number of inputs")
+@op(shapes="(n,k),(m,k),(m)->(n,m)",
+    rule="x.shape[-1] must equal W.shape[1], the number of inputs, and b, if given, must have shape (n_out,)")
 def linear(x, W, b=None):
     """What a linear layer computes: y = x Wᵀ + b. x: (..., n_in), W: (n_out, n_in), b: (n_out,), y: (..., n_out).
 
@@ -59,6 +60,8 @@ def linear(x, W, b=None):
     """
     y = dot(rows(x), W.T)                                               # (N, n_in) @ (n_in, n_out) -> (N, n_out)
     if b is not None:
+        if b.shape != W.shape[:1]:
+            raise ValueError(b.shape)
         y += b
     return y.reshape(*x.shape[:-1], len(W))                             # (N, n_out) -> (..., n_out)
 
@@ -104,10 +107,13 @@ def einsum(subscripts, *xs):
     subscripts must have "->" and the result's letters; no letter twice within one operand, no "...".
     dL/dx for one operand is the einsum of dL/dy and the other operands, with x's letters on the right.
     """
-    operands, _ = parse(subscripts, len(xs))
+    (operands, _), lengths = parse(subscripts, len(xs)), {}
     for letters, x in zip(operands, xs):
         if len(letters) != np.ndim(x):
             raise ValueError(f'"{letters}" names {len(letters)} axes, but its operand has shape {np.shape(x)}')
+        for letter, n in zip(letters, np.shape(x)):
+            if lengths.setdefault(letter, n) != n:                  # NumPy would repeat an axis of length 1
+                raise ValueError(f'"{letter}" is an axis of length {n}, and of length {lengths[letter]}')
     return np.einsum(subscripts, *xs, optimize=len(xs) > 2)
 
 

@@ -1,4 +1,4 @@
-"""Ops that take axes away: sum, mean, var, max, logsumexp; and softmax and log_softmax, which need those sums.
+"""Ops that take axes away: sum, mean, var, max, min, logsumexp; and softmax and log_softmax, which need those sums.
 
 axis: an int, a tuple of ints, or None (default) for all axes. keepdims: leave the axis, with length 1.
 """
@@ -69,11 +69,18 @@ def max(x, axis=None, keepdims=False):
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
+@op(shapes="(m,n)->(m)", analytic=False)
+def min(x, axis=None, keepdims=False):
+    """The smallest element along axes; dL/dy goes to it, in equal parts where several are smallest."""
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+@min.vjp
 @max.vjp
 def _(g, y, x, axis):
-    largest = x == keep_axes(y, x.shape, axis)                       # a bool array, also when x is a Tensor
-    ties = np.sum(largest, axis=axis, keepdims=True)
-    return where(largest, keep_axes(g, x.shape, axis) / ties.astype(g.dtype), 0.0)
+    chosen = x == keep_axes(y, x.shape, axis)                        # a bool array, also when x is a Tensor
+    ties = np.sum(chosen, axis=axis, keepdims=True)
+    return where(chosen, keep_axes(g, x.shape, axis) / ties.astype(g.dtype), 0.0)
 
 
 @op(shapes="(m,n)->(m)")

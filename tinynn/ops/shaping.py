@@ -6,7 +6,7 @@ A `per_example` rule (see autograd/jacobian.py) is the same move with one more a
 import numpy as np
 
 from ..autograd.op import op, saved
-from ..autograd.tensor import as_array
+from ..autograd.tensor import Tensor, as_array
 
 
 @op(shapes="(m,n)->(k)", rule="the new shape must hold as many elements as x")
@@ -50,6 +50,8 @@ def inverse(axes) -> tuple:
 def swapaxes(x, i, j):
     """x with its axes i and j exchanged."""
     axes = list(range(np.ndim(x)))
+    if not all(-len(axes) <= axis < len(axes) for axis in (i, j)):
+        raise ValueError(f"swapaxes: the axes are {i} and {j}; x has {len(axes)}")
     axes[i], axes[j] = axes[j], axes[i]
     return transpose(x, tuple(axes))
 
@@ -57,6 +59,8 @@ def swapaxes(x, i, j):
 def expand_dims(x, axis):
     """x with a new axis of length 1 at `axis`, counted in the result."""
     ndim = np.ndim(x) + 1
+    if not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"expand_dims: axis is {axis!r}; expected an int")
     if not -ndim <= axis < ndim:
         raise ValueError(f"expand_dims: axis is {axis}; the result has {ndim} axes")
     axis %= ndim
@@ -117,8 +121,11 @@ def is_basic(index) -> bool:
 
 
 def take(x, index):
-    """x[index], where the index may hold Tensors of ints; what `x[index]` calls."""
-    index = tuple(as_array(i) for i in index) if isinstance(index, tuple) else as_array(index)
+    """x[index], where the index may hold Tensors of ints; what `x[index]` calls. Arrays in it are copied, for the way back."""
+    def own(i):
+        i = as_array(i)
+        return i.copy() if isinstance(i, np.ndarray) else i
+    index = tuple(own(i) for i in index) if isinstance(index, tuple) else own(index)
     return getitem(x, np.asarray(index, None if index else int) if isinstance(index, list) else index)
 
 
@@ -141,7 +148,7 @@ def _(g, saved):
 
 def concatenate(xs, axis=0):
     """The arrays or Tensors of a list, one after the other along an existing axis."""
-    xs = list(xs)
+    xs = [x if isinstance(x, Tensor) else np.asarray(x) for x in xs]
     if not xs:
         raise ValueError("concatenate: xs is empty; expected at least one array")
     return joined(axis, *xs)

@@ -55,7 +55,8 @@ def solve(a, b, C, eps: float, tol: float = TOLERANCE, max_iter: int = ITERATION
 def check_settings(name, eps, tol, max_iter):
     """Raise ValueError for settings of the iterations that make no sense."""
     whole = isinstance(max_iter, (int, np.integer)) and not isinstance(max_iter, bool)
-    if not 0 < eps < np.inf or not 0 < tol < np.inf or not whole or max_iter < 1:
+    numbers = all(isinstance(v, (int, float, np.number)) and 0 < v < np.inf for v in (eps, tol))
+    if not numbers or not whole or max_iter < 1:
         raise ValueError(f"{name}: eps is {eps!r}, tol {tol!r}, max_iter {max_iter!r}; expected eps > 0 (0.01 of the largest "
                          "cost, say), tol > 0, and an int >= 1")
 
@@ -107,7 +108,7 @@ def unrolled(a, b, C, eps, iterations):
     for _ in range(iterations):
         f = -eps * logsumexp(log(b) + (g - C) / eps, axis=1)                        # (n, m) -> (n,)
         g_used, g = g, -eps * logsumexp(log(a)[:, None] + (f[:, None] - C) / eps, axis=0)   # (n, m) -> (m,)
-    return sum(f * a) + sum(g_used * b)
+    return sum(f * a) + sum(g_used * b) + eps * sum(b)      # f, by b: ε Σᵢ Pᵢⱼ/bⱼ less, ε for each j
 
 
 def sinkhorn_divergence(x, y, eps: float, a=None, b=None, tol: float = TOLERANCE, max_iter: int = ITERATIONS):
@@ -129,20 +130,21 @@ def sinkhorn_divergence(x, y, eps: float, a=None, b=None, tol: float = TOLERANCE
 def to_self(a, C, eps, tol, max_iter):
     """`entropic` from a to itself, with C symmetric, so that f = g: y = 2 <f, a>; dL/dC = dL/dy · P, dL/da = dL/dy · 2f."""
     a = (a / a.sum()).astype(np.float64)
-    f = averaged(a, C.astype(np.float64), eps, tol, max_iter)
-    return saved(np.asarray(2 * (f @ a), C.dtype), f)
+    f, iterations = averaged(a, C.astype(np.float64), eps, max_iter, tol)
+    return saved(np.asarray(2 * (f @ a), C.dtype), (f, iterations))
 
 
 @to_self.vjp
-def _(g, a, C, eps, tol, max_iter, saved):
+def _(g, a, C, eps, saved):
     if isinstance(g, Tensor):
-        return reference_vjp(lambda a, C: 2 * sum(a * averaged(a, C, eps, tol, max_iter)), g, a, C)
-    a, f = (a / a.sum())[:, None], saved[:, None]
-    return lambda: 2 * g * saved, lambda: g * a * a.T * np.exp(np.minimum((f + f.T - C) / eps, 600))    # not ∞ where a = 0
+        return reference_vjp(lambda a, C: 2 * sum(a * averaged(a, C, eps, saved[1])[0]) + eps * sum(a), g, a, C)
+    a, f = (a / a.sum())[:, None], saved[0][:, None]
+    return lambda: 2 * g * saved[0], lambda: g * a * a.T * np.exp(np.minimum((f + f.T - C) / eps, 600))    # not ∞ where a = 0
 
 
-def averaged(a, C, eps, tol, max_iter):
-    """f (n,) of `to_self`, of arrays or Tensors: f ← (f + T)/2, where T is what Sinkhorn's iteration makes of g = f.
+def averaged(a, C, eps, max_iter, tol=None):
+    """f (n,) of `to_self`, of arrays or Tensors: f ← (f + T)/2, where T is what Sinkhorn's iteration makes of g = f. And the
+    number of iterations: max_iter without `tol`.
 
     The errors of f and T have opposite signs, as what is too high at one end makes the other too low. So they halve, or
     better, in each iteration (for squared distances; Feydy et al. 2019), where f and g in turns could take thousands.
@@ -150,13 +152,14 @@ def averaged(a, C, eps, tol, max_iter):
     f, weight = a * 0, as_array(a)
     with np.errstate(divide="ignore"):
         log_a = log(a)
-    for _ in range(max_iter):
+    for iterations in range(1, max_iter + 1):
         T = -eps * logsumexp(log_a + (f - C) / eps, axis=1)                         # (n, n) -> (n,)
         with np.errstate(over="ignore"):
             error = np.abs(np.exp(as_array(log_a + (f - T) / eps)) - weight).sum()  # as Σⱼ Pᵢⱼ = aᵢ e^((fᵢ − Tᵢ)/ε)
         f = (f + T) / 2
-        if error <= tol:
+        if tol is not None and error <= tol:
             break
     else:
-        warn(max_iter, error, tol, eps)
-    return f
+        if tol is not None:
+            warn(max_iter, error, tol, eps)
+    return f, iterations
