@@ -127,3 +127,9 @@ def test_penalties():
 def test_targets_of_ints_may_be_tensors():
     prediction = tn.Tensor(np.array([1.0, 2.0]), requires_grad=True)
     assert nn.MSELoss()(prediction, tn.Tensor(np.array([1, 4]))).item() == 2.0
+
+
+@pytest.mark.parametrize("target", [[-1.0, 1.0], [0.0, 1.5], [np.nan, 0.0]])
+def test_binary_cross_entropy_of_what_is_no_probability_has_no_bound(target):
+    with pytest.raises(ValueError, match=r"target has values from .*expected values in \[0, 1\].*\(y \+ 1\) / 2"):
+        nn.BCEWithLogitsLoss()(np.zeros(2), target)

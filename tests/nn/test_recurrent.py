@@ -155,3 +155,12 @@ def test_initial_values_are_pytorch_s():
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("make", [nn.RNN, nn.GRU])
+def test_a_state_in_pieces_is_refused(make):
+    model, x = make(2, 3, rng=0), np.ones((4, 5, 2))
+    _, h = model(x)
+    model(x, h.detach())
+    with pytest.raises(TypeError, match=r"state is a tuple of Tensors; expected one, \(1, 4, 3\)"):
+        model(x, tuple(s.detach() for s in h))

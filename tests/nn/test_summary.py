@@ -50,3 +50,8 @@ def test_layers_with_several_outputs():
 def test_a_transformer_whose_attention_returns_no_weights():
     table = nn.summary(nn.Sequential(nn.PatchEmbedding(4, 2, 1, 8), nn.TransformerBlock(8, 2, 16)), (1, 4, 4))
     assert "(N, 5, 8)" in table and "MultiheadAttention" in table
+
+
+def test_the_examples_need_not_be_in_front():
+    text = tn.summary(nn.LSTM(3, 20, num_layers=2, rng=0), (5, 3))
+    assert "(N, 5, 20), (2, N, 20), (2, N, 20)" in text

@@ -60,8 +60,9 @@ def jacobian(closure, params) -> np.ndarray:
 def check_residual(residual, who) -> Tensor:
     """The Tensor that a closure returned, if it has rows."""
     if not isinstance(residual, Tensor) or residual.ndim == 0:
-        raise TypeError(f"{who}: closure() returned {type(residual).__name__} of shape {np.shape(residual)}; expected a "
-                        "Tensor of residuals with examples along the first axis, such as model(x) - y")
+        shape = f" of shape {residual.shape}" if hasattr(residual, "shape") else ""
+        raise TypeError(f"{who}: closure() returned a {type(residual).__name__}{shape}; expected a Tensor of "
+                        "residuals with examples along the first axis, such as model(x) - y")
     return residual
 
 

@@ -66,10 +66,15 @@ class BCEWithLogitsLoss(Module):
 
     As ln σ(x) = −softplus(−x) and 1 − σ(x) = σ(−x), it is computed without σ, so that no logarithm of 0 can occur.
     input: logits, any shape; target: probabilities or 0/1 labels, equal shape; L: ().
+    ValueError: a target lies outside [0, 1], where L would have no bound.
     """
 
     def forward(self, input: Array, target: Array) -> Tensor:
         x, t = compared(self, input, target)
+        low, high = t.data.real.min(), t.data.real.max()
+        if not 0 <= low <= high <= 1:                                           # NaN is not, either
+            raise ValueError(f"BCEWithLogitsLoss: target has values from {low} to {high}; expected values in [0, 1]; of "
+                             "labels -1 and 1 take (y + 1) / 2")
         return mean(t * softplus(-x) + (1 - t) * softplus(x))
 
 

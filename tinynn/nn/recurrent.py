@@ -5,12 +5,13 @@
     output, (h, c) = model(more, (h, c))                # ... and on from there
 
 Truncated backpropagation through time: cut the state off between pieces of a long sequence, so that gradients stop there:
-`model(more, tuple(s.detach() for s in state))`.
+`model(more, (h.detach(), c.detach()))`; RNN and GRU have one state, `model(more, h.detach())`.
 """
 import numpy as np
 
 from ..arguments import check_count
 from ..autograd.settings import default_dtype, default_rng
+from ..autograd.tensor import Tensor
 from ..ops import concatenate
 from ..ops.recurrent import gru, lstm, rnn
 from .module import Array, Module, Parameter, as_input
@@ -74,6 +75,8 @@ class Recurrent(Module):
         dtype = self.weight_ih_l0.dtype
         if state is None:
             return (np.zeros(expected, dtype),) * self.n_states
+        if self.n_states == 1 and isinstance(state, (tuple, list)) and any(isinstance(s, Tensor) for s in state):
+            raise TypeError(f"{type(self).__name__}: state is a {type(state).__name__} of Tensors; expected one, {expected}")
         states = state if self.n_states > 1 else (state,)
         if not isinstance(states, (tuple, list)) or len(states) != self.n_states:
             raise TypeError(f"{type(self).__name__}: state is a {type(state).__name__}; expected the pair (h, c)")

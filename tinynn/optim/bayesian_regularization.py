@@ -64,6 +64,7 @@ def determined(JtJ, ratio) -> float:
         L, info = potrf(A.T, lower=True, clean=True, overwrite_a=True)
         if info == 0:
             inverse, _ = trtri(L, lower=True, overwrite_c=True)
-            return len(A) - ratio * float(np.vdot(inverse, inverse))
+            gamma = len(A) - ratio * float(np.vdot(inverse, inverse))
+            return gamma if gamma > 1 else float(np.vdot(inverse @ JtJ, inverse))       # tr(A⁻¹JᵀJ), without a difference
     eigenvalues = np.maximum(np.linalg.eigvalsh(JtJ), 0)
     return float(np.sum(eigenvalues / (eigenvalues + max(ratio, rounding))))

@@ -6,7 +6,6 @@ its own.)
 import numpy as np
 
 from ..arguments import check_positive
-from ..autograd.settings import no_grad
 from .line_search import strong_wolfe
 from .optimizer import Optimizer, check_loss
 
@@ -23,7 +22,7 @@ class Descent(Optimizer):
         if not 0 < c1 < c2 < 1:
             raise ValueError(f"c1 is {c1}, c2 is {c2}; expected 0 < c1 < c2 < 1")
         self.min_grad, self.c1, self.c2 = min_grad, c1, c2
-        self._known = None                      # (closure, when, loss, gradient): of the last evaluation
+        self._known = None                      # (closure, moment, loss, gradient): of the last evaluation
 
     def direction(self, g):
         """The direction to search along, given the gradient."""
@@ -48,7 +47,16 @@ class Descent(Optimizer):
         one function: the next step starts from what the last search found out about it. For other data pass another one.
         """
         self.flat.check_current()
-        w, (loss, g) = self.flat.w.copy(), self.here(closure)
+        w = self.flat.w.copy()
+        try:
+            return self.improve(closure, w)
+        except BaseException:                                   # Ctrl-C, perhaps: not to be left at a trial point
+            self.flat.set(w)
+            raise
+
+    def improve(self, closure, w) -> float:
+        """The step itself, from w."""
+        loss, g = self.here(closure)
         norm = float(np.sqrt(g @ g))
         self.info, self.stop = {"gradient_norm": norm}, None
         if not np.isfinite(loss) or not np.isfinite(norm):
@@ -91,24 +99,24 @@ class Descent(Optimizer):
         result = check_loss(closure())
         self.flat.gradient(result)
         value = result.item()
-        self._known = closure, self.flat.changed(), value, self.flat.g.copy()      # a copy: `.grad` is the caller's
+        moment = self.flat.moment(self.flat.leaves)
+        self._known = closure, moment, value, self.flat.g.copy()                    # a copy: `.grad` is the caller's
         return value
 
     def go_back(self, closure, w, loss, g):
         """Undo a search: w, where the loss and its gradient are known."""
         self.flat.set(w)
         self.flat.g[...] = g
-        self._known = closure, self.flat.changed(), loss, g
+        self._known = closure, self.flat.moment(self.flat.leaves), loss, g
 
     def here(self, closure) -> tuple:
         """(loss, gradient) at the present w, evaluated unless the last line search did so for this closure."""
         if self._known is None or self._known[0] is not closure:
-            with no_grad():
-                first = check_loss(closure()).item()
+            first = check_loss(closure()).item()
             value = self.evaluate(closure)
             if value != first and not (np.isnan(value) and np.isnan(first)):
                 raise ValueError(f"closure() returned {first} and then {value} for the same parameters; a line search "
                                  "compares losses, so call model.eval() or take dropout out, and use one batch")
-        elif self._known[1] != self.flat.changed():
+        elif not self.flat.unchanged(self._known[1]):
             self.evaluate(closure)
         return self._known[2:]

@@ -18,12 +18,14 @@ class FlatVector:
     def __init__(self, params):
         if isinstance(params, Tensor) or hasattr(params, "parameters"):
             raise TypeError(f"params is a {type(params).__name__}; expected a list of Tensors, such as model.parameters()")
-        self.params = []
+        self.params, self.frozen = [], []
         for i, p in enumerate(params):
             if not isinstance(p, Tensor) or not isinstance(p._node, (Leaf, type(None))):
                 raise TypeError(f"params[{i}] is not a leaf Tensor")
             if p.requires_grad and not any(p is q for q in self.params):             # a tied parameter counts once
                 self.params.append(p)
+            elif not p.requires_grad:
+                self.frozen.append(p)
         if not self.params:
             raise ValueError("params holds no Tensor with requires_grad=True: there is nothing to train")
         dtypes = {p.dtype for p in self.params}
@@ -55,10 +57,19 @@ class FlatVector:
             if p._data.base is not self.w or p._node is None:
                 raise RuntimeError("the parameters now belong to another optimizer's vector, or were given another dtype "
                                    "or requires_grad=False; make a new optimizer for them")
+        for p in self.frozen:
+            if p.requires_grad:
+                raise RuntimeError("a parameter was frozen when this optimizer was made, and requires gradients now: it "
+                                   "would not be trained; make a new optimizer")
 
-    def changed(self) -> int:
-        """When w last changed, on the engine's clock."""
-        return max(p._node.changed for p in self.params)
+    def moment(self, leaves) -> tuple:
+        """For `unchanged`: w and the leaves of a graph as they are now."""
+        return self.w.copy(), tuple(leaves), next(clock)
+
+    def unchanged(self, moment) -> bool:
+        """Is w what it was at that moment, and has no leaf of that graph, another optimizer's perhaps, changed since?"""
+        w, leaves, date = moment
+        return np.array_equal(w, self.w, equal_nan=True) and all(leaf.changed <= date for leaf in leaves)
 
     def touch(self):
         """Note that w has changed, so that a graph made before refuses to go backward."""
@@ -77,6 +88,7 @@ class FlatVector:
             raise ValueError("the loss does not depend on any Tensor with requires_grad=True: was it computed under no_grad, "
                              "or from .data or .numpy()?")
         table = sweep(loss._node, np.ones(loss.shape, loss.dtype))
+        self.leaves = tuple(table)
         for p, view in zip(self.params, self.g_views):
             g = table.get(p._node)
             view[...] = 0 if g is None else g
@@ -84,7 +96,10 @@ class FlatVector:
         return self.g
 
     def gather(self):
-        """Copy every parameter's `.grad` into g: for gradients that the caller computed."""
+        """Copy every parameter's `.grad` into g: for gradients that the caller computed. One that has none counts as 0."""
+        if all(p.grad is None for p in self.params):
+            raise ValueError("step() without a closure takes the gradients from .grad, and no parameter has one: call "
+                             "backward() first, or pass a closure")
         for p, view in zip(self.params, self.g_views):
             if p.grad is None:
                 view[...] = 0

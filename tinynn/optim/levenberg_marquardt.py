@@ -12,7 +12,7 @@ import numpy as np
 from ..arguments import check_positive
 from ..autograd.backward import ancestors
 from ..autograd.jacobian import check_residual, jacobian_blocks, rows_independent
-from ..autograd.tensor import as_array
+from ..autograd.tensor import Leaf, as_array
 from ..kernels.threads import one_blas_thread
 from .optimizer import Optimizer
 
@@ -34,21 +34,29 @@ class LevenbergMarquardt(Optimizer):
         for name, value in (("mu", mu), ("min_grad", min_grad), ("mu_max", mu_max)):
             check_positive(name, value)
         self.mu, self.min_grad, self.mu_max = mu, min_grad, mu_max
-        self._known = None                      # (closure, when, residuals): the last evaluation, if w has not changed
+        self._known = None                      # (closure, moment, residuals): the last evaluation, if w has not changed
         self._trusted = None                    # the last graph for which the fast Jacobian was compared with backward
 
     def step(self, closure) -> float:
         """One successful step, after as many trials of μ as it takes; returns the mean square before it."""
         self.flat.check_current()
-        with one_blas_thread(self.flat.w.size < 500):           # where a second thread costs more than it computes
-            return self.improve(closure)
+        w = self.flat.w.copy()
+        with one_blas_thread(w.size < 500):                     # where a second thread costs more than it computes
+            try:
+                return self.improve(closure, w)
+            except BaseException:                               # Ctrl-C, perhaps: not to be left at a trial point
+                self.flat.set(w)
+                raise
 
-    def improve(self, closure) -> float:
-        """The step itself."""
+    def improve(self, closure, w) -> float:
+        """The step itself, from w."""
         residual = self.evaluate(closure)
-        e, w, a, b = residual._data.ravel(), self.flat.w.copy(), self.alpha, self.beta
+        e, a, b = residual._data.ravel(), self.alpha, self.beta
         if e.size == 0:
             raise ValueError(f"closure() returned residuals of shape {residual.shape}: there is no example to learn from")
+        if not residual.requires_grad:
+            raise ValueError("the residuals do not depend on any Tensor with requires_grad=True: were they computed under "
+                             "no_grad, or from .data or .numpy()?")
         JtJ, Jte = self.normal_equations(residual)
         self.flat.g[...] = (2 / e.size) * Jte
         for p, view in zip(self.flat.params, self.flat.g_views):
@@ -74,8 +82,8 @@ class LevenbergMarquardt(Optimizer):
             self.mu *= 10
             if self.mu > self.mu_max:
                 self.mu = self.mu_max
-                self.flat.set(w)
-                self._known = closure, self.flat.changed(), residual
+                self.flat.set(w)                                # now younger than the graph of `residual`
+                self._known = None
                 self.stop = f"mu above {self.mu_max:g}: no step lowers the loss"
         return squares / residual.size
 
@@ -84,14 +92,16 @@ class LevenbergMarquardt(Optimizer):
 
     def evaluate(self, closure):
         """The residuals at the present w, a Tensor; taken from the last evaluation if it was here."""
-        if self._known is not None and self._known[:2] == (closure, self.flat.changed()):
+        if self._known is not None and self._known[0] is closure and self.flat.unchanged(self._known[1]):
             return self._known[2]
         first = self._known is None or self._known[0] is not closure
         residual = check_residual(closure(), type(self).__name__)
         if first and not np.array_equal(as_array(closure()), residual._data, equal_nan=True):
             raise ValueError("closure() returned two different arrays for the same parameters; trial steps compare them, "
                              "so call model.eval() or take dropout out, and use one batch")
-        self._known = closure, self.flat.changed(), residual
+        nodes = ancestors(residual._node) if residual.requires_grad else []
+        leaves = {parent for node in nodes for parent in node.parents if type(parent) is Leaf}
+        self._known = closure, self.flat.moment(leaves), residual
         return residual
 
     def normal_equations(self, residual) -> tuple:

@@ -22,11 +22,11 @@ def strong_wolfe(phi, f0, slope0, alpha, c1=1e-4, c2=0.9, evaluations=30):
     for i in range(evaluations):
         now = Point(alpha, *phi(alpha))
         if too_high(now, start, c1) or i > 0 and now.f >= before.f:
-            return zoom(phi, before, now, start, c1, c2, evaluations - i)
+            return zoom(phi, before, now, start, c1, c2, evaluations - i - 1)
         if abs(now.slope) <= -c2 * slope0:
             return alpha
         if now.slope >= 0:
-            return zoom(phi, now, before, start, c1, c2, evaluations - i)
+            return zoom(phi, now, before, start, c1, c2, evaluations - i - 1)
         further = cubic_minimum(before, now)                    # still going down: go on, 1.5 to 10 times as far
         before, alpha = now, min(max(further, 1.5 * alpha), 10 * alpha) if math.isfinite(further) else 4 * alpha
     return None

@@ -117,11 +117,18 @@ class FirstOrder(Optimizer):
 
 
 def check_loss(loss) -> Tensor:
-    """The closure's result, if it is a scalar Tensor."""
+    """The closure's result, if it is a scalar Tensor from which gradients can be computed."""
     if not isinstance(loss, Tensor) or loss.size != 1:
-        raise TypeError(f"closure() returned a {type(loss).__name__} of shape {np.shape(loss)}; expected a scalar Tensor, "
-                        "the loss")
+        raise TypeError(f"closure() returned a {type(loss).__name__}{of_shape(loss)}; expected a scalar Tensor, the loss")
+    if getattr(loss._node, "kept", ()) is None:
+        raise RuntimeError("closure() has called backward, which freed the loss's graph; it must only return the loss: step "
+                           "computes the gradients, and there is none to set to zero")
     return loss
+
+
+def of_shape(x) -> str:
+    """For error messages: " of shape (2,)", or nothing if x has none."""
+    return f" of shape {x.shape}" if hasattr(x, "shape") else ""
 
 
 def check_eps(eps, dtype):
