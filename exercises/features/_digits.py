@@ -46,7 +46,7 @@ def train(model, optimizer, training, validation, epochs, batch, rng, checkpoint
     validation images then: (epochs,), (epochs, 2). checkpoint: see `fit`."""
     def look(history):
         loss, accuracy = score(logits(model, validation[0]), validation[1])
-        history.info.setdefault("validation", [None] * len(history))[-1] = (loss, float(accuracy))
+        history.info.setdefault("validation", []).append((loss, float(accuracy)))
     history = uninterrupted(tn.fit(model, *training, loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=epochs,
                                    batch_size=batch, rng=rng, progress=False, checkpoint=checkpoint, callbacks=[look]))
     return np.array(history.seconds), np.array(history.info["validation"])

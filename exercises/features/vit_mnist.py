@@ -97,7 +97,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
         """Accuracies after each epoch, kept with the history. Those of the test set choose nothing."""
         for what, images, labels in (("validation", x[held], y[held]), ("test", x_test, y_test)):
             accuracy = 100 * float(score(logits(model, images), labels)[1])
-            history.info.setdefault(what, [None] * len(history))[-1] = accuracy
+            history.info.setdefault(what, []).append(accuracy)
         print(f"\r{name}, run {run}: epoch {len(history)} of {config.epochs}, {history.info['validation'][-1]:.2f} % of the "
               f"validation images, {history.seconds[-1]:.0f} s", file=sys.stderr, flush=True)
 

@@ -88,7 +88,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     def look(history):
         with tn.no_grad():
             terms = [float(term.data) for term in nn.ELBOLoss().terms(vae(part), part)]
-        history.info.setdefault("terms", [None] * len(history))[-1] = terms
+        history.info.setdefault("terms", []).append(terms)
     adam = optim.Adam(vae.parameters(), lr=optim.schedules.cosine(setting["rate"], epochs))
     history = uninterrupted(tn.fit(Drawn(vae, rng), x, x, loss=loss, epochs=epochs, batch_size=how["batch"], rng=rng,
                                    optimizer=adam, callbacks=[look], progress=False, checkpoint=setting.get("checkpoint")))

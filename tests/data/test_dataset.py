@@ -113,3 +113,8 @@ def test_impossible_sizes_are_refused(sizes, error, message):
 @pytest.mark.parametrize("name", FILES)
 def test_the_real_files_are_the_published_ones(name):
     assert data.find(name) is not None
+
+
+def test_a_name_that_is_none_is_told_the_names():
+    with pytest.raises(ValueError, match="there is no data set 'mnits'; there are .*mnist"):
+        data.find("mnits")

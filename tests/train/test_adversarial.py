@@ -345,3 +345,16 @@ def test_bad_input():
                           (np.zeros((3, 2)), 0, "batch_size is 0; expected an int >= 1")):
         with pytest.raises(ValueError, match=f"generate: {told}"):
             generate(G, z, size)
+
+
+def test_a_critic_that_says_nothing_is_right_about_half():
+    critic = nn.Linear(1, 1, rng=0)
+    for p in critic.parameters():
+        p.data = 0 * p.data
+    _, right = adversarial.critic_step(critic, optim.GD(critic.parameters()), GAN, np.ones((4, 1)), tn.Tensor(np.zeros((4, 1))))
+    assert right == 0.5
+
+
+def test_callbacks_that_are_no_list_are_refused():
+    with pytest.raises(TypeError, match="expected a list of functions"):
+        train(1, callbacks=len)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import tinynn as tn
 from tinynn import nn, optim
+from tinynn.train.checkpoint import Checkpoint
 
 MAKERS = {"Adam": (optim.Adam, 16), "Momentum": (optim.Momentum, 16), "BFGS": (optim.BFGS, None),
           "LBFGS": (optim.LBFGS, None), "CG": (optim.ConjugateGradient, None), "GDX": (optim.GDX, None),
@@ -218,3 +219,54 @@ def test_damaged_files_never_do_anything_else(tmp_path_factory, data):
         tn.load(path, nn.Linear(2, 3))                          # a flipped bit in a weight cannot be seen
     except ValueError as error:
         assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_what_goes_wrong_in_the_last_write_costs_no_best_weights(tmp_path, monkeypatch, error):
+    model, history = train("Momentum", 9, patience=2, lr=1.5)                           # best at first, then diverging
+    best, write, again = model.state_dict(), Checkpoint.write, []
+
+    def broken(self, history, best):
+        if history.stop_reason:
+            raise error("no space left")
+        write(self, history, best)
+    monkeypatch.setattr(Checkpoint, "write", broken)
+    monkeypatch.setattr(tn.nn.Module, "load_state_dict",
+                        lambda self, state, load=tn.nn.Module.load_state_dict: again.append(state) or load(self, state))
+    if error is OSError:
+        with pytest.raises(OSError):
+            train("Momentum", 9, tmp_path / "run", patience=2, lr=1.5)
+    else:
+        assert train("Momentum", 9, tmp_path / "run", patience=2, lr=1.5)[1].stop_reason == "interrupted"
+    assert again and all(np.array_equal(again[-1][name], value) for name, value in best.items())
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file in it"):
+        train("Adam", 2, tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        train("Adam", 2, tmp_path / "file" / "run")
+
+
+def test_another_kind_of_generator_changes_nothing(tmp_path):
+    x = np.linspace(-1, 1, 20)[:, None]
+
+    def fit(rng, epochs):
+        model = nn.Sequential(nn.Linear(1, 3, rng=0), nn.Tanh(), nn.Linear(3, 1, rng=1))
+        before = model.state_dict()
+        try:
+            tn.fit(model, x, x, loss=nn.MSELoss(), optimizer=optim.Adam(model.parameters()), epochs=epochs, batch_size=5,
+                   rng=rng, progress=False, checkpoint=tmp_path / "run")
+        except ValueError as error:
+            assert "random numbers are those of a PCG64" in str(error)
+            return all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
+    fit(np.random.default_rng(0), 2)
+    assert fit(np.random.Generator(np.random.MT19937(0)), 4)
+
+
+def test_files_can_be_read_by_whom_the_folder_allows(tmp_path):
+    (tmp_path / "plain").write_text("")
+    tn.save(tmp_path / "weights", nn.Linear(2, 1, rng=0))
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []

@@ -6,6 +6,7 @@ import pytest
 
 import tinynn as tn
 from tinynn import nn, optim
+from tinynn.train.fit import batches
 from tinynn.train.history import History
 
 OPTIMIZERS = [optim.GD, optim.Momentum, optim.GDX, optim.Adagrad, optim.RMSprop, optim.Adadelta, optim.Adam, optim.AdamW,
@@ -239,3 +240,47 @@ def test_a_first_epoch_of_nan_is_not_the_best():
     history = History()
     assert history.add(1.0, float("nan"), 0, {}) and history.add(1.0, 0.5, 0, {}) and not history.add(1.0, 0.6, 0, {})
     assert history.best_epoch == 1
+
+
+def test_what_callbacks_append_has_one_entry_an_epoch():
+    seen = []
+
+    def note(history):
+        history.info.setdefault("epoch", []).append(len(history))
+        if len(history) == 3:
+            history.info.setdefault("late", [None] * 2).append("here")
+        history.info["text"] = "kept as it is"
+        seen.append({name: len(values) for name, values in history.info.items() if isinstance(values, list)})
+    model = network()
+    history = run(model, optim.Adam(model.parameters()), 5, callbacks=[note])
+    assert history.info["epoch"] == [1, 2, 3, 4, 5] and len(history.info["lr"]) == 5
+    assert history.info["late"] == [None, None, "here", None] and history.info["text"] == "kept as it is"
+    assert seen[0] == {"lr": 1, "epoch": 1} and seen[-1]["epoch"] == 5
+
+
+@pytest.mark.parametrize("callbacks", [len, [len, 3], 5])
+def test_callbacks_that_are_no_list_of_functions_are_refused_before_training(callbacks):
+    model = network()
+    before = model.state_dict()["0.weight"].copy()
+    with pytest.raises(TypeError, match="callbacks is .*expected a list of functions"):
+        run(model, optim.Adam(model.parameters()), 5, callbacks=callbacks)
+    np.testing.assert_array_equal(model.state_dict()["0.weight"], before)
+
+
+def test_callbacks_may_come_from_an_iterator():
+    calls, model = [], network()
+    run(model, optim.Adam(model.parameters()), 3, callbacks=map(lambda f: f, [calls.append]))
+    assert len(calls) == 3
+
+
+def test_lengths_that_differ_are_told():
+    x, y = problem()
+    model = network()
+    with pytest.raises(ValueError, match=r"evaluate: x has shape \(2, 1\), y has \(60, 1\)"):
+        tn.evaluate(model, x[:2], y, nn.MSELoss())
+    with pytest.raises(ValueError, match="batches: x has 2 examples, y has 60"):
+        next(batches(x[:2], y, 2, 0))
+    for more in ({"y": None}, {"validation": (x, None)}, {"validation": (None, None)}):
+        arguments = {"loss": nn.MSELoss(), "optimizer": optim.Adam(model.parameters()), "epochs": 1, "progress": False}
+        with pytest.raises(ValueError, match="expected .*same number of examples, at least one"):
+            tn.fit(model, x, more.pop("y", y), **arguments, **more)

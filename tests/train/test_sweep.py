@@ -1,11 +1,19 @@
 """Sweeps: the same results whatever the number of jobs, kept when interrupted, on one machine or on Dask workers."""
+import functools
+import importlib
+import linecache
 import os
 import signal
 
 import numpy as np
 import pytest
 
+import tinynn as tn
+from tinynn import nn
+from tinynn.autograd.settings import default_rng
+from tinynn.optim import schedules
 from tinynn.train import History, cross_validate, grid, k_fold, sweep, uninterrupted
+from tinynn.train.sweep import fingerprint
 
 
 def draw(setting, rng):
@@ -159,3 +167,82 @@ def test_dask():
 def test_settings_may_come_one_by_one():
     rows = sweep(draw, ({"a": a} for a in (1, 2)), progress=False)
     assert [row["a"] for row in rows] == [1, 2] and all(len(row["results"]) == 1 for row in rows)
+
+
+def default_numbers(setting, rng):
+    return nn.Linear(2, 1).weight.data[0, 0], default_rng().random()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_default_generator_is_each_jobs_own(jobs):
+    tn.seed(3)
+    before = default_rng().bit_generator.state
+    rows = sweep(default_numbers, grid(a=[1, 2]), 3, jobs=jobs, progress=False)
+    drawn = [result for row in rows for result in row["results"]]
+    assert len(set(drawn)) == 6 and default_rng().bit_generator.state == before
+    assert rows == sweep(default_numbers, grid(a=[1, 2]), 3, jobs=3 - jobs, progress=False)
+
+
+def test_a_notebooks_cell_and_python_c_can_resume(tmp_path):
+    code = "def f(setting, rng):\n    return {} * setting['a']\n"
+    found = []
+    for i, factor in enumerate((1, 1000, 1000)):
+        name, scope = f"/no/such/folder/{i}.py", {"__name__": "__main__"}
+        linecache.cache[name] = (len(code), None, code.format(factor).splitlines(True), name)
+        exec(compile(code.format(factor), name, "exec"), scope)
+        found.append(fingerprint(scope["f"]))
+    assert found[0] != found[1] == found[2]
+    exec(code.format(1), scope := {"__name__": "__main__"})                     # has no source at all
+    assert fingerprint(scope["f"])
+
+
+class Scaled:
+    def method(self, setting, rng):
+        return 2 * setting["a"]
+
+    def __call__(self, setting, rng):
+        return 3 * setting["a"]
+
+
+def test_what_a_function_is_wrapped_in_hides_no_change(tmp_path, monkeypatch):
+    file = tmp_path / "jobs_of_a_student.py"
+    file.write_text("def run(setting, rng, k=1):\n    return k\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    run = importlib.import_module("jobs_of_a_student").run
+    plain = fingerprint(run)
+    assert fingerprint(functools.partial(run, k=2)) == fingerprint(functools.partial(functools.partial(run), k=1)) == plain
+    mine = {fingerprint(f) for f in (Scaled(), Scaled().method, draw)}
+    assert len(mine) == 1 and plain not in mine
+    file.write_text("def run(setting, rng, k=1):\n    return 1000 * k\n")
+    assert fingerprint(functools.partial(run, k=2)) == fingerprint(run) != plain
+
+
+def test_mistakes_are_told_before_the_work():
+    def never(setting, rng):
+        raise AssertionError("a job ran")
+    with pytest.raises(TypeError, match=r"settings\[1\] is 0.01; expected a dict, as from grid"):
+        sweep(never, [{"lr": 0.1}, 0.01])
+    for wrong in ("adam", 0.1):
+        with pytest.raises(TypeError, match=rf"grid: lr is {wrong!r}; expected a list of choices"):
+            grid(lr=wrong)
+
+
+def fails(setting, rng):
+    raise ZeroDivisionError("in the job")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_says_in_which_job(jobs):
+    with pytest.raises(ZeroDivisionError) as caught:
+        sweep(fails, grid(a=[7, 8]), 1, jobs=jobs, progress=False)
+    assert any("for the setting {'a': 7}" in note for note in caught.value.__notes__)
+
+
+def rate_at_three(setting, rng):
+    return setting["lr"](3)
+
+
+def test_schedules_travel_and_are_remembered(tmp_path):
+    lrs = [schedules.step(0.1, 2), schedules.exponential(0.1), schedules.warmup(schedules.cosine(0.1, 10), 5)]
+    rows = sweep(rate_at_three, grid(lr=lrs), 1, jobs=2, progress=False, resume=tmp_path)
+    assert [row["results"] for row in rows] == [[lr(3)] for lr in lrs]

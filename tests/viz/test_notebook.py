@@ -42,6 +42,9 @@ def test_a_tied_parameter_counts_once():
     other.weight = one.weight
     cells = texts(nn.Sequential(one, other)._repr_html_())
     assert cells[1].startswith("4 parameters") and cells[-1] == "0" and cells.count("4") == 1
+    square = nn.Linear(3, 3, bias=False)
+    square.again = square.weight                                            # twice within one layer
+    assert texts(square._repr_html_())[-1] == "9"
 
 
 @pytest.mark.parametrize("before, there", [("sys.modules['IPython'] = sys", "True"), ("", "False")])

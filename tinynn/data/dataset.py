@@ -39,6 +39,8 @@ def find(name: str) -> list[Path] | None:
 
     None, with a warning, if one is missing. ValueError: one is damaged, or not the published one; the message names it.
     """
+    if name not in FILES:
+        raise ValueError(f"find: there is no data set {name!r}; there are {', '.join(sorted(FILES))}")
     missing = [file for file in FILES[name] if not locate(file)]
     if missing:
         log.warning("%s: using a generated STAND-IN, for want of %s in %s; `python -m tinynn data fetch %s` gets the real "

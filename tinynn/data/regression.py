@@ -19,7 +19,7 @@ def regression_problem(digits=(8, 8, 7, 5, 1)) -> Dataset:
     digits: five from 0 to 9, not all 0, in any order (the largest goes with T1); the default is report B's.
     ValueError: other digits, or a damaged file, which is named.
     """
-    if len(digits) != 5 or any(d not in range(10) for d in digits) or not any(digits):
+    if not np.iterable(digits) or len(digits) != 5 or any(d not in range(10) for d in digits) or not any(digits):
         raise ValueError(f"regression_problem: digits is {digits!r}; expected five digits from 0 to 9, not all 0")
     files = find("regression_problem")
     x, surfaces = read(*files) if files else stand_in()

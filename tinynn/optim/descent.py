@@ -58,7 +58,7 @@ class Descent(Optimizer):
         """The step itself, from w."""
         loss, g = self.here(closure)
         norm = float(np.sqrt(g @ g))
-        self.info, self.stop = {"gradient_norm": norm}, None
+        self.info, self.stop = {"gradient_norm": norm, "step_length": 0.0}, None
         if not np.isfinite(loss) or not np.isfinite(norm):
             self.stop = "the loss or its gradient is not finite"
         elif norm < self.min_grad:

@@ -30,7 +30,7 @@ from ..nn.module import Array, Module, as_input, evaluating, train_unless_set
 from ..ops import mean, relu, softplus, sqrt, sum
 from ..optim.optimizer import FirstOrder
 from .checkpoint import Checkpoint
-from .fit import Bar, batches
+from .fit import Bar, as_functions, batches
 from .history import AdversarialHistory
 
 
@@ -123,7 +123,7 @@ def critic_step(critic: Module, optimizer, game: Game, real: Array, fake: Tensor
     value = optimizer.step(lambda: loss)
     if clip:
         clip_weights(critic.parameters(), clip)
-    return value, float((np.mean(on_real.data > 0) + np.mean(on_fake.data < 0)) / 2)
+    return value, float((np.mean(on_real.data > 0) + np.mean(on_fake.data <= 0)) / 2)
 
 
 def generator_step(critic: Module, optimizer, game: Game, fake: Tensor) -> float:
@@ -176,7 +176,8 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
     (Arjovsky et al. 2017); or Adam(lr=1e-4, betas=(0, 0.9)), penalty 10, n_critic 5 (Gulrajani et al. 2017).
     Ctrl-C ends training and returns what there is. Raises TypeError and ValueError for arguments that don't fit together.
     """
-    x, shape = np.asarray(as_array(x)), tuple(latent) if isinstance(latent, (tuple, list)) else (latent,)
+    x, callbacks = np.asarray(as_array(x)), as_functions(callbacks)
+    shape = tuple(latent) if isinstance(latent, (tuple, list)) else (latent,)
     if not isinstance(game, Game):
         raise TypeError(f"fit_adversarial: game is {game!r}; expected a Game: GAN, SATURATING_GAN or WGAN")
     check(x, (generator, generator_optimizer), (critic, critic_optimizer), shape, clip, penalty, epochs=(epochs, 0),
@@ -226,8 +227,11 @@ def fit_adversarial(generator: Module, critic: Module, x, *, game: Game, generat
         history.stop_reason = "interrupted"
     finally:
         bar.close()
-    if saved and history.stop_reason != "interrupted":          # an interrupted epoch is repeated from the last file
-        saved.write(history, None)
+    try:
+        if saved and history.stop_reason != "interrupted":      # an interrupted epoch is repeated from the last file
+            saved.write(history, None)
+    except KeyboardInterrupt:                                   # what was written before is still there
+        history.stop_reason = "interrupted"
     return history
 
 

@@ -6,6 +6,7 @@ of the model's layers, the default one), the history, and the best weights so fa
 import time
 from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +21,10 @@ class Checkpoint:
     """
 
     def __init__(self, path, model, optimizer, rng):
-        self.path, self.model, self.optimizer = path, model, optimizer
+        self.path, self.model, self.optimizer = Path(path), model, optimizer
+        if self.path.is_dir():
+            raise IsADirectoryError(f"checkpoint: {path} is a folder; name a file in it")
+        self.path.parent.mkdir(parents=True, exist_ok=True)     # raises at once if it cannot be
         self.rngs = [rng, settings.rng] + [value for module in model.modules() for value in vars(module).values()
                                            if isinstance(value, np.random.Generator)]
         self.written, self.cost = None, 0.0
@@ -68,6 +72,9 @@ class Checkpoint:
                 raise ValueError(f"it was trained by {trained_by}, not {own}")
             if len(notes["rngs"]) != len(self.rngs):
                 raise ValueError("its model has another number of random layers")
+            for rng, state in zip(self.rngs, notes["rngs"]):
+                if rng.bit_generator.state["bit_generator"] != state["bit_generator"]:
+                    raise ValueError(f"its random numbers are those of a {state['bit_generator']}")
             history, weights = type(history)(**notes["history"], **part("history.")), self.model.state_dict()
             check(history, part("best."))
             self.model.load_state_dict(part("model."))

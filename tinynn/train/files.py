@@ -30,13 +30,13 @@ def write_arrays(path, arrays: dict, notes=None):
     """Write named arrays, and anything that JSON can say as `notes`, to one safetensors file."""
     import json
 
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
     try:
-        save_file(contiguous, beside, {"notes": json.dumps(notes, default=lambda a: a.tolist())})
+        beside.write_bytes(save(contiguous, {"notes": json.dumps(notes, default=lambda a: a.tolist())}))
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

@@ -27,7 +27,12 @@ from .history import History
 
 
 def batches(x, y, size=None, rng=None):
-    """Yield (x, y) in pieces of `size` examples, in a new random order; None: all at once, in their own order."""
+    """Yield (x, y) in pieces of `size` examples, in a new random order; None: all at once, in their own order.
+
+    ValueError: x and y have not the same number of examples.
+    """
+    if len(x) != len(y):
+        raise ValueError(f"batches: x has {len(x)} examples, y has {len(y)}; expected the same number")
     if size is None:
         yield x, y
         return
@@ -41,10 +46,11 @@ def batches(x, y, size=None, rng=None):
 def evaluate(model, x, y, loss, batch_size=None) -> float:
     """The mean loss over all examples, in evaluation mode and without a graph; batch_size: how many at once.
 
-    ValueError: there is no example.
+    ValueError: there is no example, or y has another number of them.
     """
-    if not len(x):
-        raise ValueError(f"evaluate: x has shape {np.shape(x)}; expected an example at least")
+    if not len(x) or len(x) != len(y):
+        raise ValueError(f"evaluate: x has shape {np.shape(x)}, y has {np.shape(y)}; expected the same number of examples, at "
+                         "least one")
     if batch_size is not None:
         check_count("evaluate: batch_size", batch_size)
     size, total = int(batch_size or len(x)), 0.0
@@ -74,11 +80,12 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
         epochs, a longer patience or none, and other callbacks are welcome.
     rng: for the order of the batches; default: the default Generator. progress: show a bar.
     callbacks: functions called with the History after each epoch; training stops if one returns True. A run that goes on
-        from where one did asks them first whether it may.
+        from where one did asks them first whether it may. To keep a number of each epoch, in the checkpoint, too:
+        history.info.setdefault("accuracy", []).append(accuracy).
 
     Ctrl-C ends training and returns what there is. Raises TypeError and ValueError for arguments that don't fit together.
     """
-    x, y = np.asarray(as_array(x)), np.asarray(as_array(y))
+    x, y, callbacks = np.asarray(as_array(x)), np.asarray(as_array(y)), as_functions(callbacks)
     check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience)
     rng, residuals = default_rng(rng), isinstance(optimizer, LevenbergMarquardt)
     own = {id(p) for p in model.parameters()}
@@ -138,10 +145,14 @@ def fit(model, x, y, *, loss, optimizer, epochs, batch_size=None, validation=Non
             optimizer.flat.set(w)
     finally:
         bar.close()
-    if saved and history.stop_reason != "interrupted":          # an interrupted epoch is repeated from the last file
-        saved.write(history, best)
-    if best is not None:
-        model.load_state_dict(best)
+    try:
+        if saved and history.stop_reason != "interrupted":      # an interrupted epoch is repeated from the last file
+            saved.write(history, best)
+    except KeyboardInterrupt:                                   # what was written before is still there
+        history.stop_reason = "interrupted"
+    finally:
+        if best is not None:
+            model.load_state_dict(best)
     return history
 
 
@@ -166,16 +177,17 @@ def check_resumed(history, best, validation, patience):
 
 def check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience):
     """Raise for arguments of fit that don't fit together."""
-    if x.ndim == 0 or len(x) == 0 or len(x) != len(y):
+    if x.ndim == 0 or y.ndim == 0 or len(x) == 0 or len(x) != len(y):
         raise ValueError(f"x has shape {x.shape}, y has {y.shape}; expected the same number of examples, at least one")
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
         if value is not None:
             check_count(name, value, least)
     if patience is not None and validation is None:
         raise ValueError("patience needs validation=(x, y)")
-    if validation is not None and (len(validation) != 2 or len(validation[0]) != len(validation[1])
-                                   or len(validation[0]) == 0):
-        raise ValueError("validation must be a pair (x, y) with the same number of examples, at least one")
+    if validation is not None and (len(validation) != 2 or any(np.ndim(as_array(part)) == 0 for part in validation)
+                                   or len(validation[0]) != len(validation[1]) or len(validation[0]) == 0):
+        shapes = " and ".join("None" if part is None else str(np.shape(as_array(part))) for part in validation)
+        raise ValueError(f"validation has {shapes}; expected a pair (x, y) with the same number of examples, at least one")
     whole = isinstance(optimizer, (LevenbergMarquardt, Descent))
     if whole and batch_size is not None:
         raise ValueError(f"{type(optimizer).__name__} compares losses between trial steps and so needs the full batch; "
@@ -186,6 +198,14 @@ def check(model, x, y, loss, optimizer, epochs, batch_size, validation, patience
     if isinstance(optimizer, LevenbergMarquardt) and not isinstance(loss, MSELoss):
         raise TypeError(f"{type(optimizer).__name__} minimises a sum of squares: loss must be nn.MSELoss(), "
                         f"not {getattr(loss, '__name__', type(loss).__name__)}")
+
+
+def as_functions(callbacks) -> tuple:
+    """Callbacks as a tuple; TypeError: it is no list of functions."""
+    functions = tuple(callbacks) if np.iterable(callbacks) else (None,)
+    if not all(map(callable, functions)):
+        raise TypeError(f"callbacks is {callbacks!r}; expected a list of functions of the history")
+    return functions
 
 
 class Bar:

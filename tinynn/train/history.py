@@ -11,7 +11,7 @@ class History:
 
     seconds: time spent in training so far, without callbacks, at the end of each epoch. best_epoch: the epoch with the lowest
     val_loss (train_loss, without validation data). stop_reason: why training ended. info: what the optimizer reports, by
-    name (lr, mu, gamma, gradient_norm).
+    name (lr, mu, gamma, gradient_norm), and what callbacks append, one entry an epoch; None where there was nothing.
     """
     train_loss: list = field(default_factory=list)
     val_loss: list = field(default_factory=list)
@@ -29,10 +29,11 @@ class History:
         self.seconds.append(seconds)
         if val_loss is not None:
             self.val_loss.append(val_loss)
+        for values in self.info.values():                       # an epoch before, in which nothing was said
+            if isinstance(values, list):
+                values.extend([None] * (len(self) - 1 - len(values)))
         for name, value in info.items():
             self.info.setdefault(name, [None] * (len(self) - 1)).append(value)
-        for values in self.info.values():                       # an epoch in which the optimizer said nothing
-            values.extend([None] * (len(self) - len(values)))
         losses = self.val_loss or self.train_loss
         best = self.best_epoch is None or losses[-1] < losses[self.best_epoch] or isnan(losses[self.best_epoch])
         if best:

@@ -9,7 +9,8 @@
     # [{"units": 10, "lr": 0.1, "results": [...five...]}, ...]
 
 Each job has one BLAS thread, in a process of its own (jobs > 1) one thread for kernels, too, and a Generator that depends
-only on the seed, the setting's place and the repetition: the same results whatever the number of jobs.
+only on the seed, the setting's place and the repetition (the default Generator, too, is one of its own): the same results
+whatever the number of jobs.
 """
 import contextlib
 import itertools
@@ -20,12 +21,16 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import check_count
-from ..autograd.settings import default_rng
+from ..autograd.settings import default_rng, switched
+from ..autograd.settings import settings as switches
 from ..kernels.threads import one_blas_thread
 
 
 def grid(**choices) -> list:
     """Every combination of the choices, as dicts: grid(a=[1, 2], b=[3]) = [{"a": 1, "b": 3}, {"a": 2, "b": 3}]."""
+    for name, values in choices.items():
+        if isinstance(values, (str, bytes)) or not np.iterable(values):
+            raise TypeError(f"grid: {name} is {values!r}; expected a list of choices, [{values!r}]")
     return [dict(zip(choices, values)) for values in itertools.product(*choices.values())]
 
 
@@ -69,6 +74,9 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
     from joblib import Parallel, delayed
     settings = list(settings)
     check_count("sweep: repetitions", repetitions, 0)
+    for i, setting in enumerate(settings):
+        if not isinstance(setting, dict):
+            raise TypeError(f"sweep: settings[{i}] is {setting!r}; expected a dict, as from grid(lr=[0.1, 0.01])")
     if repetitions < 1 or not settings:
         raise ValueError(f"a sweep of {len(settings)} settings × {repetitions} repetitions has no job to do")
     jobs_of_all = [(setting, (seed, i, j)) for i, setting in enumerate(settings) for j in range(repetitions)]
@@ -91,9 +99,14 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
 
 
 def one_job(function, setting, seed):
-    """Run one setting with its own Generator and one BLAS thread."""
-    with one_blas_thread(sure=True), interrupts_passed_on():
-        return function(setting, np.random.default_rng(seed))
+    """Run one setting with Generators of its own and one BLAS thread."""
+    own = np.random.default_rng((*seed, 1))
+    with one_blas_thread(sure=True), switched(switches, "generator", own), interrupts_passed_on():
+        try:
+            return function(setting, np.random.default_rng(seed))
+        except Exception as error:
+            error.add_note(f"in a sweep, for the setting {setting} and repetition {seed[-1]}")
+            raise
 
 
 def one_named_job(name, folder, function, setting, seed):
@@ -153,9 +166,17 @@ def fingerprint(function) -> str:
     older code are not taken for new."""
     import hashlib
     import inspect
-    root, digest = Path(__file__).parents[2], hashlib.sha256()
-    function = getattr(function, "function", function)                  # OnFold
-    own = inspect.getsourcefile(function) if inspect.isfunction(function) else None
-    for path in sorted({*root.glob("tinynn/**/*.py"), *root.glob("exercises/**/*.py"), *([Path(own)] if own else [])}):
+    root, digest, inner = Path(__file__).parents[2], hashlib.sha256(), ("function", "func", "__func__", "__wrapped__")
+    while name := next((name for name in inner if hasattr(function, name)), None):          # OnFold, partial, method, wraps
+        function = getattr(function, name)
+    function = function if inspect.isroutine(function) or inspect.isclass(function) else type(function)
+    try:
+        own = Path(inspect.getsourcefile(function))
+        if not own.is_file():                                           # a notebook's cell
+            digest.update(inspect.getsource(function).encode())
+    except (TypeError, OSError):                                        # python -c
+        own = root
+        digest.update(getattr(getattr(function, "__code__", None), "co_code", b""))
+    for path in sorted({*root.glob("tinynn/**/*.py"), *root.glob("exercises/**/*.py"), *([own] if own.is_file() else [])}):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -28,10 +28,10 @@ def module_html(model: Module) -> str:
     for prefix, module in model._walk():
         own = [(name, p) for name, p in module._members() if isinstance(p, Parameter)]
         if own or not module.children():
-            count = sum(p.size for _, p in own if id(p) not in counted)                 # a tied parameter counts once
-            counted.update(id(p) for _, p in own)
+            new = {id(p): p.size for _, p in own if id(p) not in counted}               # a tied parameter counts once
+            counted.update(new)
             shapes = ", ".join(f"{name} {p.shape}" for name, p in own)
-            rows.append((prefix.rstrip("."), repr(module), shapes, f"{count:,}" if own else ""))
+            rows.append((prefix.rstrip("."), repr(module), shapes, f"{sum(new.values()):,}" if own else ""))
     parameters = model.parameters()
     facts = [f"{sum(p.size for p in parameters):,} parameters", *sorted({str(p.dtype) for p in parameters}),
              "training" if model.training else "evaluation"]
