@@ -41,6 +41,12 @@ def score(outputs, y) -> tuple:
     return nn.cross_entropy(outputs, y).item(), np.mean(outputs.argmax(axis=1) == y)
 
 
+def by_chance(accuracy, n=10_000) -> float:
+    """Two standard errors of the difference between the accuracies of two tests on n images each, as a share of `accuracy`:
+    what is nearer than that is called a match."""
+    return float(2 * np.sqrt(2 * accuracy * (1 - accuracy) / n) / accuracy)
+
+
 def train(model, optimizer, training, validation, epochs, batch, rng, checkpoint=None) -> tuple:
     """Returns the seconds of training until the end of each epoch, without validation, and the (loss, accuracy) on the
     validation images then: (epochs,), (epochs, 2). checkpoint: see `fit`."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from exercises.card import Card, Config
 from exercises.features._confusion import draw_confusion
-from exercises.features._digits import Moved, draw_filters, draw_maps, logits, score, split, train
+from exercises.features._digits import Moved, by_chance, draw_filters, draw_maps, logits, score, split, train
 from tinynn import nn, optim
 from tinynn.autograd.settings import default_rng
 from tinynn.data import font_digits, mnist
@@ -179,7 +179,7 @@ def add_rows(card, results, curves, config):
     for name, report in REPORT.items():
         card.add_row(f"test accuracy on MNIST, {name}", of(results[name], "accuracy"), report=report, better="higher",
                      source="our aim" if name == "ours" else "",
-                     tolerance=1.5e-3)      # the standard error of the difference between two tests on 10,000 images
+                     tolerance=by_chance(report))
         card.add_row(f"training time{threads}, {name}", [result["seconds"][-1] for result in results[name]], unit="s")
         card.add_row(f"parameters, {name}", sum(p.size for p in build(name).parameters()))
     for filters, report in ((12, 22906), (24, None)):

@@ -8,11 +8,10 @@ knowing of the samples no loss tells, so a classifier reads them (_judge.py): wh
 
 The report names no layers: ours are 20–256–512–784 with batch norm and 784–512–256–1 with dropout, with which samples had a
 higher recall, beside 5,000 training digits, than with networks half as large. Adam has Radford's β₁ = 0.5. Beside it, what
-happens with Adam's own 0.9, and with a strong discriminator. Three steps for each of the generator's do not make it too
-strong; a head start does, of some epochs in which D alone learns, until it is sure of every sample. Then the loss of the
-theory is flat ("saturating"), and the one that everybody uses is not. What that matters depends on the generator's optimizer:
-Goodfellow's was momentum, where a small gradient makes a small step; Adam divides by the gradient's size. All are compared
-after as many steps of the generator.
+happens with Adam's own 0.9, and with a strong discriminator: three steps for each of the generator's, or a head start of some
+epochs in which D alone learns, until it is sure of every sample. Then the loss of the theory is flat ("saturating"), and the
+one that everybody uses is not. What that matters depends on the generator's optimizer: Goodfellow's was momentum, where a
+small gradient makes a small step; Adam divides by the gradient's size. All are compared after as many steps of the generator.
 
 Change first: add to VARIANTS one of your own, as a head start of 1 epoch with momentum and the saturating loss: how sure must
 D be, before G learns nothing more? The test that guards it:
@@ -38,11 +37,12 @@ BETAS = 0.5, 0.999                                                              
 REPORT = {1: (.829, .698), 2: (.956, .686), 10: (1.36, .571), 20: (1.99, .429), 30: (2.22, .396), 50: (2.86, .300),
           70: (3.08, .253)}                                                     # after so many epochs: losses of G and of D
 REPORT_S, OWN, STEPS = "20 numbers of noise", "Adam's own β₁, 0.9", "three steps of D for each"
-HEAD, HEAD_FLAT = "head start", "head start, saturating"
+HEAD, HEAD_FLAT, NO_HEAD = "head start", "head start, saturating", "momentum, no head start"
 MOMENTUM, MOMENTUM_FLAT = "head start, momentum", "head start, momentum, saturating"
 VARIANTS = {REPORT_S: {}, OWN: {"betas": (0.9, 0.999)}, STEPS: {"n_critic": 3}, HEAD: {"head_start": 3},
             HEAD_FLAT: {"head_start": 3, "game": SATURATING_GAN}, MOMENTUM: {"head_start": 3, "momentum": 0.01},
-            MOMENTUM_FLAT: {"head_start": 3, "momentum": 0.01, "game": SATURATING_GAN}, "10 numbers of noise": {"latent": 10}}
+            MOMENTUM_FLAT: {"head_start": 3, "momentum": 0.01, "game": SATURATING_GAN}, "10 numbers of noise": {"latent": 10},
+            NO_HEAD: {"momentum": 0.01}}
 STRONG = REPORT_S, STEPS, HEAD, HEAD_FLAT, MOMENTUM, MOMENTUM_FLAT
 COLOUR = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(VARIANTS)}
 
@@ -141,7 +141,7 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     if kept and kept.exists():
         early = [np.load(kept)]
     ends = rng.standard_normal((2, 6, 1, how["latent"]), np.float32)
-    t = np.linspace(0, 1, 10, dtype=np.float32)[:, None]                                    # (10, 1)
+    t = np.linspace(0, 1, 10, dtype=np.float32)[:, None]                                    # (10, 1): both ends, too
     between = (1 - t) * ends[0] + t * ends[1]                                               # (6, 10, latent)
     G, D, right, through = (to_length(values, epochs)[every - 1::every] for values in (
         history.generator_loss, history.critic_loss, history.accuracy, grey(history.samples)))
@@ -176,7 +176,7 @@ def run(config: GanConfig) -> Card:
     draw_losses(card, found[REPORT_S], config)
     draw_samples(card, found[REPORT_S][0]["through"], config)
     draw_between(card, found[REPORT_S][0]["between"])
-    draw_classes(card, {REPORT_S: end} | {name: verdicts[name] for name in list(VARIANTS)[1:]}, judge.shares(sure), config)
+    draw_classes(card, verdicts, end, judge.shares(sure), compared, config)
     draw_strong(card, found, compared)
     animate(card, found[REPORT_S][0]["through"])
     return card
@@ -191,13 +191,14 @@ def add_rows(card, found, verdicts, end, between, compared, config):
                              "worse")
     card.add_row("least frequent digit, 20 numbers of noise", [100 * of["shares"].min() for of in end], report=5,
                  source="our aim, at least", better="higher", tolerance=0, unit="%")
-    card.add_row("pictures between two draws of noise that the judge is sure of", 100 * np.array(between), unit="%")
+    card.add_row("pictures between two draws of noise, ends included, that the judge is sure of", 100 * np.array(between),
+                 unit="%")
     for name, epochs, of_name in ((REPORT_S, config.epochs, end), *((name, compared, of) for name, of in verdicts.items())):
         for what, better in (("Fréchet distance", "lower"), ("precision", "higher"), ("recall", "higher")):
             card.add_row(f"{what}, {name}, {epochs} epochs", [of[what] for of in of_name], better=better)
         card.add_row(f"samples that the judge is sure of, {name}, {epochs} epochs",
                      [100 * of["shares"].sum() for of in of_name], unit="%", better="higher")
-    for name in STRONG:
+    for name in (*STRONG, NO_HEAD):
         card.add_row(f"size of the generator's gradient before its first step, {name}", [run["slope"] for run in found[name]])
         card.add_row(f"digits that the discriminator is right about, {name}, {compared} epochs",
                      [100 * run["right"][compared - 1] for run in found[name]], unit="%")
@@ -207,8 +208,8 @@ def add_rows(card, found, verdicts, end, between, compared, config):
 def add_pitfalls(card, found, verdicts, end, compared):
     last = {player: np.median([run[player][-1] for run in found[REPORT_S]]) for player in ("G", "D", "right")}
     then = np.median([run["G"][compared - 1] for run in found[REPORT_S]])
-    far = {name: np.median([of["Fréchet distance"] for of in verdicts[name]]) for name in STRONG}
-    right = {name: 100 * np.median([run["right"][compared - 1] for run in found[name]]) for name in STRONG}
+    far = {name: np.median([of["Fréchet distance"] for of in verdicts[name]]) for name in (*STRONG, NO_HEAD)}
+    right = {name: 100 * np.median([run["right"][compared - 1] for run in found[name]]) for name in (*STRONG, NO_HEAD)}
     slope = {name: np.median([run["slope"] for run in found[name]]) for name in STRONG}
     sure = np.median([-run["G"][0] for run in found[MOMENTUM_FLAT]])                            # −E ln(1 − p) is E p, if small
     card.pitfalls += [
@@ -228,7 +229,8 @@ def add_pitfalls(card, found, verdicts, end, compared):
         f"−ln D(G(z)) {slope[HEAD]:.2g}.",
         "What a flat loss costs depends on the optimizer. After that head start a generator that goes by momentum ends "
         f"{compared} epochs with D right about {right[MOMENTUM_FLAT]:.0f} % by the theory's loss, and "
-        f"{right[MOMENTUM]:.0f} % by the usual one (Fréchet distances {far[MOMENTUM_FLAT]:.0f} and {far[MOMENTUM]:.0f}); "
+        f"{right[MOMENTUM]:.0f} % by the usual one (Fréchet distances {far[MOMENTUM_FLAT]:.0f} and {far[MOMENTUM]:.0f}; by "
+        f"the usual one without a head start {right[NO_HEAD]:.0f} % and {far[NO_HEAD]:.0f}); "
         f"Adam, which divides by the gradient's size, with {right[HEAD_FLAT]:.0f} % and {right[HEAD]:.0f} % "
         f"({far[HEAD_FLAT]:.0f} and {far[HEAD]:.0f}).",
     ]
@@ -271,19 +273,22 @@ def draw_between(card, between):
                     "another: are there digits between two digits (first run)?")
 
 
-def draw_classes(card, verdicts, real, config):
+def draw_classes(card, verdicts, end, real, compared, config):
     import matplotlib.pyplot as plt
     fig, ax = plt.subplots(figsize=(8, 4))
     ax.bar(np.arange(10), 100 * real, color="#dddddd", width=0.8, label="test digits")
-    for i, (name, of) in enumerate(verdicts.items()):
+    series = [(f"{REPORT_S}, {config.epochs} epochs", "black", end)]
+    series += [(name, COLOUR[name], of) for name, of in verdicts.items() if name != NO_HEAD]
+    for i, (name, colour, of) in enumerate(series):
         values = np.array([100 * one["shares"] for one in of])                              # (runs, 10)
-        at = np.arange(10) + 0.8 * (i + 0.5) / len(verdicts) - 0.4
-        ax.plot(np.tile(at, len(values)), values.ravel(), ".", color=COLOUR[name], ms=8, label=name)
+        at = np.arange(10) + 0.8 * (i + 0.5) / len(series) - 0.4
+        ax.plot(np.tile(at, len(values)), values.ravel(), ".", color=colour, ms=7, label=name)
     ax.axhline(5, color="black", ls=":", lw=1.2)
     ax.set(xlabel="surely read as", ylabel="share of the pictures (%)", xticks=range(10))
     ax.legend(ncols=2, fontsize=8.5)
-    card.add_figure(fig, "classes", f"Which digits a classifier is sure to read in {config.made:,} samples of each run, at "
-                    "its end. Dotted: 5 %. It can be sure of what is no digit, as of noise, if it never saw any.")
+    card.add_figure(fig, "classes", f"Which digits a classifier is sure to read in {config.made:,} samples of each run, after "
+                    f"{compared} epochs' steps of the generator; black: after {config.epochs}. Dotted: 5 %. "
+                    "It can be sure of what is no digit, as of noise, if it never saw any.")
 
 
 def draw_strong(card, found, compared):

@@ -9,8 +9,8 @@ report's too, Adam's rate falls to 0 along half a cosine.
 Pixels are bits here, drawn anew from the grey values in every epoch, or nats mean nothing; test digits are drawn once for all.
 "Bound" is the one of importance weighting with many draws, which is nearer to ln p(x) than what is learned by.
 
-Change first: in `Drawn`, draw the bits once instead of anew in each epoch. How far do the bounds of training and test digits
-part then? The test that catches it: tests/exercises/test_vae_exercise.py::test_bits_are_drawn_anew_and_what_is_bits_stays
+Change first: in `learn`, give `fit` bits that were drawn once, instead of grey values. How far do the bounds of training and
+test digits part then? The test that catches it: tests/exercises/test_vae_exercise.py::test_each_epoch_draws_new_bits
 """
 from dataclasses import dataclass
 

@@ -2,7 +2,8 @@
 
 Three patterns are stored in 2 and in 3 saturating units, x ← min(max(Wx + b, −1), 1), by the rule of Li, Michel & Porod
 (reports A 2.1.1–2.1.2, B 2.1). Besides the patterns, which are stable, there are fixed points that nobody asked for: they
-are enumerated exactly, with their kind. A state near a saddle first comes closer, then leaves; near a repeller it leaves.
+are enumerated exactly, with their kind: "stable" if all small steps away shrink, "repeller" if as many directions grow as
+W can make grow, "saddle" between. So most states near a repeller leave at once; those near a saddle may come closer first.
 The energy E = −½xᵀ(W − I)x − bᵀx goes downhill all the way.
 
 Change first: PATTERNS. Store (1, 1) and (−1, −1) only: how many fixed points are there, and which? The test that guards

@@ -8,7 +8,7 @@ Two errors are measured: against the noisy targets it was trained on, and agains
 For a model with P parameters that fits freely, theory says that of the noise power σ² the share P/N goes into the fit:
     train error = σ²(1 − P/N),      error against the clean signal = σ² · P/N.
 
-Change first: `units`. With more of them the training error falls and the other rises. The test that guards the ratio:
+Change first: `units`, up to 30. With more the training error falls and the other rises. The test that guards the ratio:
 tests/exercises/test_supervised_data.py::test_signal_to_noise
 """
 from dataclasses import dataclass

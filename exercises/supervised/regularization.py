@@ -185,8 +185,9 @@ def draw_errors(card, errors, order, names, config):
             ax.plot(values, np.full(len(values), i + shift), "o", color=colour, markersize=3, alpha=0.5,
                     label=label if i == 0 else None)
             ax.plot(np.median(values), i + shift, "|", color=colour, markersize=16, markeredgewidth=2.5)
-    ax.axvline(config.sigma ** 2, color="black", ls=":")
-    ax.text(config.sigma ** 2, len(order) - 0.4, "noise σ²", ha="center", fontsize=8)
+    if config.sigma:
+        ax.axvline(config.sigma ** 2, color="black", ls=":")
+        ax.text(config.sigma ** 2, len(order) - 0.4, "noise σ²", ha="center", fontsize=8)
     ax.set_yticks(range(len(order)), [names[method] for method in reversed(order)])
     ax.set(xscale="log", xlabel="mean squared error")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)

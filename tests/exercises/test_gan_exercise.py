@@ -116,6 +116,6 @@ def test_a_tiny_run_has_every_row(tmp_path, monkeypatch):
     assert all(rows[f"size of the generator's gradient before its first step, {name}"].median > 0 for name in STRONG)
     assert all(50 <= rows[f"digits that the discriminator is right about, {name}, 1 epochs"].median <= 100
                for name in ("three steps of D for each", "head start, momentum, saturating"))
-    assert 0 <= rows["pictures between two draws of noise that the judge is sure of"].median <= 100
+    assert 0 <= rows["pictures between two draws of noise, ends included, that the judge is sure of"].median <= 100
     assert len(card.pitfalls) == 4 and {figure.file for figure in card.figures} == {
         "losses.png", "samples.png", "between.png", "classes.png", "strong.png", "learning.gif"}

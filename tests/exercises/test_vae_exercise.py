@@ -28,6 +28,19 @@ def test_bits_are_drawn_anew_and_what_is_bits_stays():
     np.testing.assert_array_equal(model(tn.Tensor(once))[3], once)
 
 
+def test_each_epoch_draws_new_bits(few_mnist, monkeypatch, tmp_path):
+    """What `learn` gives `fit` is grey, so that the bits of a digit differ from epoch to epoch."""
+    given, fit = [], tn.fit
+
+    def watched(model, x, *args, **more):
+        given.append(x)
+        return fit(model, x, *args, **more)
+    monkeypatch.setattr(tn, "fit", watched)
+    monkeypatch.setattr(vae, "mnist", few_digits)
+    run_one(vae, replace(QUICK, images=40, test=20, epochs=1, draws=3, runs=(1, 1, 1, 1), jobs=1, out=tmp_path))
+    assert len(given) == len(NETWORKS) and all(((0 < x) & (x < 1)).any() for x in given)
+
+
 def test_the_loss_is_the_bound_of_the_bits_that_were_drawn():
     rng = np.random.default_rng(0)
     model, grey = Drawn(build((5,), 2, rng), rng), np.full((4, 784), 0.5, np.float32)

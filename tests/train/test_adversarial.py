@@ -351,7 +351,8 @@ def test_a_critic_that_says_nothing_is_right_about_half():
     critic = nn.Linear(1, 1, rng=0)
     for p in critic.parameters():
         p.data = 0 * p.data
-    _, right = adversarial.critic_step(critic, optim.GD(critic.parameters()), GAN, np.ones((4, 1)), tn.Tensor(np.zeros((4, 1))))
+    fake = tn.Tensor(np.zeros((4, 1)))
+    _, right = adversarial.critic_step(critic, optim.GD(critic.parameters()), GAN, np.ones((4, 1)), fake)
     assert right == 0.5
 
 
