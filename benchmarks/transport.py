@@ -21,8 +21,8 @@ def weights(n):
 
 def sinkhorn(share):
     """Until the sums of the plan are right to 1e-6: ours their absolute deviation, POT's the root of its squares, which is
-    less. It looks every ten iterations. By logarithms it is stable for any ε, as ours is; scaling is faster, and fails for small
-    ones."""
+    less. It looks every ten iterations. By logarithms it is stable for any ε, as ours is; scaling is faster, and fails for
+    small ones."""
     C, (a, b) = clouds(1000), weights(1000)
     eps = share * C.max()
     contestants = {"tinynn": lambda: transport.sinkhorn(a, b, C, eps, tol=1e-6)}

@@ -22,6 +22,7 @@ from exercises.card import Card, Config
 from exercises.generative import _boltzmann as shared
 from exercises.generative._boltzmann import Questions, above, ask, colours_of, digits, estimate
 from tinynn.energy import RBM, log_partition
+from tinynn.energy.partition import heap
 from tinynn.optim import schedules
 from tinynn.train import sweep, uninterrupted
 from tinynn.viz.style import COLOURS
@@ -39,7 +40,7 @@ class RbmConfig(Config):
     """images, test: digits to learn from and to test by. table, chosen: (hidden units, rate, iterations), `runs` of each, with
     batches of `batch`. exact: up to so many units Z is also enumerated. hidden, rate, large_batch: of the two large machines,
     whose rate falls to 0 along half a cosine; looks: after these epochs their likelihood is measured. temperatures: of AIS,
-    for small machines and for large. questions: see _boltzmann.py."""
+    for small machines, for large ones, and for these at their end. questions: see _boltzmann.py."""
     images: int = 60000
     test: int = 10000
     table: tuple = TABLE
@@ -51,14 +52,14 @@ class RbmConfig(Config):
     rate: float = 0.05
     large_batch: int = 100
     looks: tuple = (1, 5, 20, 100)
-    temperatures: tuple = (5000, 20000)
+    temperatures: tuple = (5000, 20000, 50000)
     questions: Questions = Questions()
 
 
 CONFIG = RbmConfig(takes="15 min")
 QUICK = RbmConfig(takes="12 s", quick=True, images=1500, test=500, table=((20, .01, 3), (10, .01, 3), (10, .001, 3)),
                   chosen=(100, .01, 8), runs=1, exact=10, hidden=60, large_batch=10, looks=(2, 10),
-                  temperatures=(300, 400), questions=shared.QUICK_QUESTIONS)
+                  temperatures=(300, 400, 600), questions=shared.QUICK_QUESTIONS)
 
 
 def build(hidden=500, rng=None) -> RBM:
@@ -75,12 +76,12 @@ def learn(setting: dict, rng: np.random.Generator) -> dict:
     model, looks, seconds, result = build(setting["hidden"], rng), setting["looks"], 0.0, {"curve": [], "points": []}
     falling, constant = schedules.cosine(setting["rate"], looks[-1]), schedules.step(setting["rate"], looks[-1] + 1)
     rate = falling if setting["falling"] else constant
-    for first, last in zip((0, *looks), looks):
+    for first, last, temperatures in zip((0, *looks), looks, setting["temperatures"]):
         history = uninterrupted(model.fit(x, last - first, lambda epoch: rate(first + epoch), batch_size=setting["batch"],
                                           persistent=setting["persistent"], binarise=setting["drawn"], progress=False))
         result["curve"] += history.pseudo_likelihood
         seconds += history.seconds[-1]
-        z = estimate(model, setting["counts"], setting["temperatures"], rng)
+        z = estimate(model, setting["counts"], temperatures, rng)
         pseudo = model.pseudo_likelihood(drawn, PIXELS_ASKED, rng=0)                            # of all machines the same ones
         result["points"].append([last, pseudo.mean(), model.log_likelihood(drawn, z.log_z).mean(),
                                  model.log_likelihood(some, z.log_z).mean(), z.error, z.effective, standard_error(pseudo)])
@@ -98,13 +99,14 @@ def standard_error(values) -> float:
 def settings_of(config) -> list:
     """One dict a machine, the longest first: the large ones, the report's."""
     common = {"counts": (config.images, config.test), "exact": config.exact}
+    few, many, most = config.temperatures
     large = {"hidden": config.hidden, "rate": config.rate, "falling": True, "batch": config.large_batch, "looks": config.looks,
-             "drawn": True, "temperatures": config.temperatures[1], "questions": config.questions}
+             "drawn": True, "temperatures": (many,) * (len(config.looks) - 1) + (most,), "questions": config.questions}
     settings = [common | large | {"name": name, "persistent": name == "PCD"} for name in LARGE]
     for entry, drawn in [(config.chosen, False), (config.chosen, True), *((entry, False) for entry in config.table)]:
         hidden, rate, epochs = entry
         settings += [common | {"hidden": hidden, "rate": rate, "falling": False, "batch": config.batch, "looks": (epochs,),
-                               "drawn": drawn, "temperatures": config.temperatures[0], "persistent": True, "run": run,
+                               "drawn": drawn, "temperatures": (few,), "persistent": True, "run": run,
                                "questions": config.questions if entry == config.chosen and not drawn else None,
                                "name": DRAWN if drawn else entry} for run in range(config.runs)]
     return settings
@@ -199,7 +201,7 @@ def error(scores, axis, hole, config) -> float:
 def add_pitfalls(card, found, machines, fillers, config):
     counts, (cd, pcd) = (config.images, config.test), (found[name][0] for name in LARGE)
     x, _, x_test, _, drawn = digits(*counts)
-    chosen, few = found[config.chosen][0], config.temperatures[1] // 100
+    chosen, few = found[config.chosen][0], config.temperatures[2] // 250
     readings = [chosen["model"].pseudo_likelihood(v, PIXELS_ASKED, rng=0).mean() for v in
                 (x_test, drawn, (x_test >= 0.5).astype(np.float32))]
     apart = np.subtract(*(of["model"].pseudo_likelihood(drawn, PIXELS_ASKED, rng=0) for of in (pcd, cd)))     # (N,)
@@ -229,24 +231,26 @@ def add_pitfalls(card, found, machines, fillers, config):
         f"{binary:.1f} if digits were drawn anew in each epoch (medians).",
         "AIS tends to err in your favour. Its mean of weights is right on average, but weights are skewed: most estimates of "
         f"Z are too low, so likelihoods too high. With {few} temperatures PCD's machine has {flattered:.1f} nats, standard "
-        f"error {hasty.error:.2f}, {hasty.effective:.0%} of the chains counting; with {config.temperatures[1]:,}, "
+        f"error {hasty.error:.2f}, {hasty.effective:.0%} of the chains counting; with {config.temperatures[2]:,}, "
         f"{pcd['points'][-1, 2]:.1f}, {pcd['points'][-1, 4]:.2f} and {pcd['points'][-1, 5]:.0%}. (Of M chains with weights w "
         "the share (Σw)²/(M Σw²) counts: all if they are equal, 1/M if one has everything.) And where all chains missed "
         "the same valley, the standard error is small as well; only a lower bound of ln Z that needs no chains can tell. Mean "
         f"field's lies {above(pcd['model'], pcd['log_z']):.1f} nats below AIS's ln Z for PCD, "
-        f"{above(cd['model'], cd['log_z']):.1f} for CD-1. (At 0 it "
-        "was above, and took its place.)",
+        f"{above(cd['model'], cd['log_z']):.2f} for CD-1. (At 0 it was above, and took its place.)",
+        "A likelihood also tells of what no digit shows. Mean field comes so near to ln Z for CD-1 that one heap of pixels, none "
+        "of which knows of another, must hold e^−{0:.2f} = {1:.0%} of all probability or more. ".format(
+            above(cd["model"], cd["log_z"]), np.exp(-above(cd["model"], cd["log_z"])))
+        + f"Its ink adds up to {heap(cd['model'])[1].sum():.0f} pixels, that of a digit to {x.sum(axis=1).mean():.0f} in the "
+        "mean. What is not in the data, and not where a chain comes that stops a step from them, stays there, and digits have "
+        "the less (how it comes about: tinynn/energy/dbm.py, pretrain).",
         "A machine that is still learning tells about its rate and its iterations, not about its units. Pseudo-likelihoods of "
         f"table 4.1's machines, and what the last third of the iterations added: {gains}. If no pixel knew of another, both "
         f"likelihoods would be {shared.pixels_by_themselves(x, drawn):.0f}: a machine that has this has hardly begun.",
         f"{steps} Gibbs steps from a digit need not make a new one: of {chains} chains, "
         f"{moved} show another digit than they began with. Of random ones 90 % would; but so would chains that all fell into "
-        f"one digit, so look at the commonest, too: {commonest} show it. And {none} show none, but next to empty paper. Where "
-        "many do, the machine has a valley there, far from all data, which holds probability that digits lack; learning "
-        "that starts its chains at the data and stops them after a step never sees it (how it comes about: "
-        "tinynn/energy/dbm.py, pretrain). The reader has a share in all this: it takes "
-        f"{100 * shared.misread(counts, config.questions):.0f} % of the digits at the start for others, drawn in zeros and "
-        "ones.",
+        f"one digit, so look at the commonest, too: {commonest} show it. And {none} show none, but next to empty paper. The "
+        f"reader has a share in all this: it takes {100 * shared.misread(counts, config.questions):.0f} % of the digits at "
+        "the start for others, drawn in zeros and ones.",
         "One picture is an anecdote. In the reports a seven without its top becomes a 1, and one without its bottom a 7 "
         "again. Of all test sevens asked, without the top 12 rows, without the bottom 12: " + "; ".join(
             f"{one:.0f} % become a 1 and {stay:.0f} % a 7, {bottom:.0f} % a 7 ({name})"

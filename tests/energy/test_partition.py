@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tinynn.energy import DBM, RBM, log_partition
-from tinynn.energy.partition import anneal, as_betas, at_least
+from tinynn.energy.partition import anneal, as_betas, at_least, heap
 
 QUIET = {"progress": False}
 
@@ -101,6 +101,8 @@ def test_mean_field_takes_a_deep_machine():
     deep.W1[:], deep.W2[:] = np.random.default_rng(0).standard_normal((4, 3)), np.random.default_rng(1).standard_normal((3, 2))
     exact, least = log_partition(deep).log_z, at_least(deep)
     assert least == at_least(deep.joint) and exact - 2 < least < exact
+    bound, means = heap(deep)
+    assert bound == least and means.shape == deep.joint.a.shape and ((0 < means) & (means < 1)).all()
 
 
 def valley(bias):

@@ -74,7 +74,7 @@ def test_everything_of_the_cards_is_there(results):
     text = Reader(page.write(results).read_text()).text
     for expected in ("Noise & <signal>", "9.726", "[dB]", "quick run", "santa fe: stand-in", "diverged, n\u00a0=\u00a02",
                      "3.05·10⁻⁹", "2.00·10⁻⁹", "1.00·10⁻⁹ to 3.00·10⁻⁹, n\u00a0=\u00a03", "better", "3 min 20 s", "seed 7",
-                     "The fit \"here\".", "Not the true Hessian.", "reports' mistakes", "Change first: `units`."):
+                     "The fit \"here\".", "Not the true Hessian.", "reports' mistakes", "Change first: `units`, up to 30."):
         assert expected in text
 
 

@@ -166,7 +166,7 @@ def test_the_rate_goes_on_falling_from_look_to_look(monkeypatch):
         rates.extend(lr(epoch) for epoch in range(epochs))
         return fit(self, x, epochs, lr, **more)
     monkeypatch.setattr(RBM, "fit", watched)
-    setting = settings_of(replace(QUICK, images=40, test=20, hidden=3, looks=(1, 3, 4), temperatures=(5, 5)))[1]
+    setting = settings_of(replace(QUICK, images=40, test=20, hidden=3, looks=(1, 3, 4), temperatures=(5, 5, 5)))[1]
     result = learn(setting | {"questions": None}, np.random.default_rng(0))
     falling = schedules.cosine(QUICK.rate, 4)
     assert rates == [falling(epoch) for epoch in range(4)] and len(result["curve"]) == 4
@@ -178,7 +178,7 @@ def test_the_rate_goes_on_falling_from_look_to_look(monkeypatch):
 
 
 def test_annealing_agrees_with_enumeration():
-    setting = settings_of(replace(QUICK, images=40, test=20, chosen=(4, .05, 5), temperatures=(300, 5)))[2]
+    setting = settings_of(replace(QUICK, images=40, test=20, chosen=(4, .05, 5), temperatures=(300, 5, 5)))[2]
     result = learn(setting | {"questions": None}, np.random.default_rng(0))
     _, _, test, _, error, *_ = result["points"][-1]
     assert abs(result["log_z"] - result["exact"]) < 5 * error < 0.5
@@ -203,7 +203,7 @@ def test_above():
 
 def test_a_tiny_run_has_every_row(tmp_path):
     config = replace(QUICK, images=40, test=20, table=((3, .01, 2), (2, .01, 2)), chosen=(4, .01, 2), exact=3, hidden=5,
-                     looks=(1, 2), temperatures=(20, 200), questions=TINY, jobs=1, out=tmp_path)
+                     looks=(1, 2), temperatures=(20, 200, 400), questions=TINY, jobs=1, out=tmp_path)
     card = run_one(rbm, config)
     rows = {row.quantity: row for row in card.rows}
     assert rows["ln p of test digits, 5 hidden, PCD, 2 epochs"].report == -92
@@ -214,6 +214,6 @@ def test_a_tiny_run_has_every_row(tmp_path):
     assert all(row.verdict == "not comparable" and row.median is not None for row in card.rows)
     assert {figure.file for figure in card.figures} == {"likelihood.png", "chains.png", "gibbs.gif", "removed.png",
                                                         "completed.png", "filters.png", "table.png"}
-    assert len(card.pitfalls) == 7 and not any("nan" in pitfall for pitfall in card.pitfalls)
+    assert len(card.pitfalls) == 8 and not any("nan" in pitfall for pitfall in card.pitfalls)
     card.save(tmp_path)
     assert not card.unfinished(tmp_path).exists()

@@ -132,7 +132,13 @@ def anneal(rbm, a0, chains, betas, rng, progress) -> LogPartition:
 
 
 def at_least(model) -> float:
-    """A lower bound of an RBM's or a DBM's ln Z, by mean field; the best from three starts: hidden units off, coins, on.
+    """A lower bound of an RBM's or a DBM's ln Z."""
+    return heap(model)[0]
+
+
+def heap(model) -> tuple:
+    """(A lower bound of ln Z, the means of the visible units (V,)) of independent units that come nearest to the machine, by
+    mean field; the best from three starts: hidden units off, coins, on. They hold e^(bound − ln Z) of its probability or more.
 
     For independent hidden units with means μ, and the visible ones at their best, ln Z >= −F(μ) + H(μ), with F the free energy
     of the hidden units and H the entropy. Each turn of v ← E[v | μ], μ ← E[h | v] raises it (MacKay 2003, Information Theory,
@@ -144,7 +150,8 @@ def at_least(model) -> float:
     for _ in range(100):
         h = rbm._hidden(rbm._visible(h))                                                # (3, H) -> (3, V) -> (3, H)
     h = h.astype(float)
-    return float(((entr(h) + entr(1 - h)).sum(axis=1) - hidden_free_energy(rbm, h)).max())
+    bounds = (entr(h) + entr(1 - h)).sum(axis=1) - hidden_free_energy(rbm, h)
+    return float(bounds.max()), rbm._visible(h[bounds.argmax()].astype(rbm.W.dtype))
 
 
 def base_rates(rbm, data):
