@@ -237,8 +237,8 @@ def add_pitfalls(card, found, machines, fillers, config):
         "the same valley, the standard error is small as well; only a lower bound of ln Z that needs no chains can tell. Mean "
         f"field's lies {above(pcd['model'], pcd['log_z']):.1f} nats below AIS's ln Z for PCD, "
         f"{above(cd['model'], cd['log_z']):.2f} for CD-1. (At 0 it was above, and took its place.)",
-        "A likelihood also tells of what no digit shows. Mean field comes so near to ln Z for CD-1 that one heap of pixels, none "
-        "of which knows of another, must hold e^−{0:.2f} = {1:.0%} of all probability or more. ".format(
+        "A likelihood also tells of what no digit shows. Mean field comes so near to ln Z for CD-1 that one heap of pixels, "
+        "none of which knows of another, must hold e^−{0:.2f} = {1:.0%} of all probability or more. ".format(
             above(cd["model"], cd["log_z"]), np.exp(-above(cd["model"], cd["log_z"])))
         + f"Its ink adds up to {heap(cd['model'])[1].sum():.0f} pixels, that of a digit to {x.sum(axis=1).mean():.0f} in the "
         "mean. What is not in the data, and not where a chain comes that stops a step from them, stays there, and digits have "
