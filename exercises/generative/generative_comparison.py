@@ -266,8 +266,8 @@ def draw_table(card, table, config):
 
 
 def ends(values) -> str:
-    """The least and the largest of the values, or the only one, as "30.1–79.7"."""
-    return "–".join(dict.fromkeys(format(end, ",.0f" if end > 999 else ".3g") for end in (min(values), max(values))))
+    """The least and the largest of the values, or the only one, as "30.1 to 79.7"."""
+    return " to ".join(dict.fromkeys(format(end, ",.0f" if end > 999 else ".3g") for end in (min(values), max(values))))
 
 
 def draw_measures(card, found, verdicts, config):
