@@ -157,7 +157,8 @@ def run(config: GanConfig) -> Card:
     found, compared = {name: [] for name in VARIANTS}, min(config.epochs, config.other_epochs)
     common = {"x": x, "compared": compared, "batch": config.batch, "rate": config.rate, "made": config.made}
     settings = [common | {"variant": REPORT_S, "epochs": config.epochs}] * config.runs
-    settings += [common | {"variant": name, "epochs": compared} for name in list(VARIANTS)[1:]] * config.other_runs
+    for names in (list(VARIANTS)[1:-1], [NO_HEAD]):
+        settings += [common | {"variant": name, "epochs": compared} for name in names] * config.other_runs
     for row in sweep(learn, settings, 1, config.seed, config.jobs, config.dask, resume=folder):
         found[row["variant"]] += row["results"]
     reader, accuracy = judge.appoint(data, (config.judge_images, 5000, 10000), config.judge_epochs, config.seed, folder)
