@@ -230,8 +230,9 @@ def add_pitfalls(card, found, verdicts, end, compared):
         f"−ln D(G(z)) {slope[HEAD]:.2g}.",
         "What a flat loss costs depends on the optimizer. After that head start a generator that goes by momentum ends "
         f"{compared} epochs with D right about {right[MOMENTUM_FLAT]:.0f} % by the theory's loss, and "
-        f"{right[MOMENTUM]:.0f} % by the usual one (Fréchet distances {far[MOMENTUM_FLAT]:.0f} and {far[MOMENTUM]:.0f}; by "
-        f"the usual one without a head start {right[NO_HEAD]:.0f} % and {far[NO_HEAD]:.0f}); "
+        f"{right[MOMENTUM]:.0f} % by the usual one (Fréchet distances {far[MOMENTUM_FLAT]:.0f} and {far[MOMENTUM]:.0f}). By "
+        f"the usual one without a head start it has {right[NO_HEAD]:.0f} % and {far[NO_HEAD]:.0f}: only what is beyond that is "
+        "the head start's. "
         f"Adam, which divides by the gradient's size, with {right[HEAD_FLAT]:.0f} % and {right[HEAD]:.0f} % "
         f"({far[HEAD_FLAT]:.0f} and {far[HEAD]:.0f}).",
     ]
@@ -278,17 +279,17 @@ def draw_classes(card, verdicts, end, real, compared, config):
     import matplotlib.pyplot as plt
     fig, ax = plt.subplots(figsize=(8, 4))
     ax.bar(np.arange(10), 100 * real, color="#dddddd", width=0.8, label="test digits")
-    series = [(f"{REPORT_S}, {config.epochs} epochs", "black", end)]
-    series += [(name, COLOUR[name], of) for name, of in verdicts.items() if name != NO_HEAD]
-    for i, (name, colour, of) in enumerate(series):
+    series = [(f"{REPORT_S}, {config.epochs} epochs", "black", "+", end)]
+    series += [(name, COLOUR[name], ".", of) for name, of in verdicts.items() if name != NO_HEAD]
+    for i, (name, colour, marker, of) in enumerate(series):
         values = np.array([100 * one["shares"] for one in of])                              # (runs, 10)
         at = np.arange(10) + 0.8 * (i + 0.5) / len(series) - 0.4
-        ax.plot(np.tile(at, len(values)), values.ravel(), ".", color=colour, ms=7, label=name)
+        ax.plot(np.tile(at, len(values)), values.ravel(), marker, color=colour, ms=7, label=name)
     ax.axhline(5, color="black", ls=":", lw=1.2)
     ax.set(xlabel="surely read as", ylabel="share of the pictures (%)", xticks=range(10))
     ax.legend(ncols=2, fontsize=8.5)
     card.add_figure(fig, "classes", f"Which digits a classifier is sure to read in {config.made:,} samples of each run, after "
-                    f"{compared} epochs' steps of the generator; black: after {config.epochs}. Dotted: 5 %. "
+                    f"{compared} epochs' steps of the generator; crosses: after {config.epochs}. Dotted: 5 %. "
                     "It can be sure of what is no digit, as of noise, if it never saw any.")
 
 

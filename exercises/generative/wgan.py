@@ -294,19 +294,21 @@ def draw_samples(card, found):
 def draw_toys(card, toy, config):
     import matplotlib.pyplot as plt
     fig, axes = plt.subplots(2, len(GAMES), figsize=(12, 5.2), height_ratios=(1, 1.5))
-    end = max(3.5, *(np.abs(toy[toys.LINE, name][0]["x"]).max() for name in GAMES))             # nothing lies outside
-    edges, x = np.linspace(-end, end, 121), np.linspace(-end, end, 1000)
+    made = np.concatenate([[[-3.5], [3.5]], *(toy[toys.LINE, name][0]["x"] for name in GAMES)])             # (M, 1)
+    edges, x = np.linspace(made.min(), made.max(), 121), np.linspace(made.min(), made.max(), 1000)      # nothing is outside
     truth = np.exp(-((x[:, None] - toys.ENDS) / toys.SPREAD) ** 2 / 2).mean(axis=1) / toys.SPREAD / np.sqrt(2 * np.pi)
     for (line, ring), name in zip(axes.T, GAMES):
         of_line, of_ring = toy[toys.LINE, name][0], toy[toys.RING, name][0]
         line.hist(of_line["x"][:, 0], edges, density=True, color=COLOUR[name], alpha=0.6)
         line.plot(x, truth, "k", lw=1)
-        line.set(title=name, xlabel="x", ylim=(0, 1.7), ylabel="density")
+        line.set(title=name, xlabel="x", ylim=(0, 1.7))
         ring.plot(*of_ring["x"].T, ".", color=COLOUR[name], ms=2)
         ring.plot(*toys.CENTRES.T, "k+", ms=7)
-        ring.set(xlabel="x₁", ylabel="x₂", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+        ring.set(xlabel="x₁", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
         line.text(0.5, 0.95, f"W₁ = {of_line['distance']:.2f}", transform=line.transAxes, ha="center", va="top")
         ring.text(0.5, 0.5, f"W₂ = {of_ring['distance']:.2f}", transform=ring.transAxes, ha="center", va="center")
+    axes[0, 0].set_ylabel("density")
+    axes[1, 0].set_ylabel("x₂")
     card.add_figure(fig, "toys", f"{config.toy_made:,} samples of each first run, beside the truth (black: its density, the "
                     "centres of its eight Gaussians), and their exact distance from it. As many true samples have W₁ = {:.2g} "
                     "({:.2g} to {:.2g}) and W₂ = {:.2g} ({:.2g} to {:.2g}), median and range of all runs.".format(
