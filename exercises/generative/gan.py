@@ -231,9 +231,9 @@ def add_pitfalls(card, found, verdicts, end, compared):
         "What a flat loss costs depends on the optimizer. After that head start a generator that goes by momentum ends "
         f"{compared} epochs with D right about {right[MOMENTUM_FLAT]:.0f} % by the theory's loss, and "
         f"{right[MOMENTUM]:.0f} % by the usual one (Fréchet distances {far[MOMENTUM_FLAT]:.0f} and {far[MOMENTUM]:.0f}). By "
-        f"the usual one without a head start it has {right[NO_HEAD]:.0f} % and {far[NO_HEAD]:.0f}: only what is beyond that is "
-        "the head start's. "
-        f"Adam, which divides by the gradient's size, with {right[HEAD_FLAT]:.0f} % and {right[HEAD]:.0f} % "
+        f"the usual one without a head start it has {right[NO_HEAD]:.0f} % and {far[NO_HEAD]:.0f}: only what is beyond that "
+        "is the head start's. "
+        f"Adam, which divides by the gradient's size, ends with {right[HEAD_FLAT]:.0f} % and {right[HEAD]:.0f} % "
         f"({far[HEAD_FLAT]:.0f} and {far[HEAD]:.0f}).",
     ]
 
