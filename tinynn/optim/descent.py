@@ -47,12 +47,8 @@ class Descent(Optimizer):
         one function: the next step starts from what the last search found out about it. For other data pass another one.
         """
         self.flat.check_current()
-        w = self.flat.w.copy()
-        try:
+        with self.flat.or_back() as w:
             return self.improve(closure, w)
-        except BaseException:                                   # Ctrl-C, perhaps: not to be left at a trial point
-            self.flat.set(w)
-            raise
 
     def improve(self, closure, w) -> float:
         """The step itself, from w."""

@@ -6,6 +6,8 @@ the textbook's letters, and the model sees every change at once:
     w = [ W₁ . . . . | b₁ . . | W₂ . . . . | b₂ ]
           └ model[0].weight     └ model[2].weight
 """
+from contextlib import contextmanager
+
 import numpy as np
 
 from ..autograd.backward import sweep
@@ -81,6 +83,16 @@ class FlatVector:
         """Copy new values into w."""
         self.w[...] = w
         self.touch()
+
+    @contextmanager
+    def or_back(self):
+        """A block that is given a copy of w, and puts it back if it ends with an error, as by Ctrl-C at a trial point."""
+        w = self.w.copy()
+        try:
+            yield w
+        except BaseException:
+            self.set(w)
+            raise
 
     def gradient(self, loss):
         """Fill g with dloss/dw, and let every parameter's `.grad` be its piece of it: a view, until the next step."""

@@ -40,13 +40,8 @@ class LevenbergMarquardt(Optimizer):
     def step(self, closure) -> float:
         """One successful step, after as many trials of μ as it takes; returns the mean square before it."""
         self.flat.check_current()
-        w = self.flat.w.copy()
-        with one_blas_thread(w.size < 500):                     # where a second thread costs more than it computes
-            try:
-                return self.improve(closure, w)
-            except BaseException:                               # Ctrl-C, perhaps: not to be left at a trial point
-                self.flat.set(w)
-                raise
+        with one_blas_thread(self.flat.w.size < 500), self.flat.or_back() as w:     # there a second thread costs more than
+            return self.improve(closure, w)                                         # it computes
 
     def improve(self, closure, w) -> float:
         """The step itself, from w."""
