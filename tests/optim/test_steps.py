@@ -122,7 +122,7 @@ def test_gamma_is_never_negative_and_exact_where_it_is_small():
     for scale, ratio in ((1e-8, 1.0), (1e-3, 1.0), (1.0, 1.0)):
         JtJ = scale ** 2 * J.T @ J
         exact = sum(v / (v + ratio) for v in scale ** 2 * np.linalg.svd(J, compute_uv=False) ** 2)
-        assert determined(JtJ, ratio) == pytest.approx(exact, rel=1e-9) and exact > 0
+        assert determined(JtJ, ratio) == pytest.approx(exact, rel=1e-9, abs=0) and exact > 0
 
 
 @pytest.mark.parametrize("make", [optim.Adam, *SEARCHING, optim.LevenbergMarquardt])

@@ -77,8 +77,7 @@ class LevenbergMarquardt(Optimizer):
             self.mu *= 10
             if self.mu > self.mu_max:
                 self.mu = self.mu_max
-                self.flat.set(w)                                # now younger than the graph of `residual`
-                self._known = None
+                self.flat.set(w)
                 self.stop = f"mu above {self.mu_max:g}: no step lowers the loss"
         return squares / residual.size
 
