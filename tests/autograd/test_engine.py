@@ -263,6 +263,13 @@ def test_a_leaf_that_changed_is_noticed_through_views(view):
         tn.grad(y, [x])
 
 
+def test_rows_that_were_copied_may_change_behind_them():
+    x, w = (tn.Tensor(np.eye(2) + 1, requires_grad=True) for _ in range(2))
+    y = (x * w[np.array([1, 0])]).sum()
+    w.data = w.data * 10
+    np.testing.assert_array_equal(tn.grad(y, [x])[0], [[1, 2], [2, 1]])
+
+
 def test_a_seed_that_is_a_tensor_has_the_dtype_of_y():
     x = tn.Tensor(np.ones(2, np.float32), requires_grad=True)
     (x * 2).backward(tn.Tensor(np.ones(2)))

@@ -133,3 +133,7 @@ def test_targets_of_ints_may_be_tensors():
 def test_binary_cross_entropy_of_what_is_no_probability_has_no_bound(target):
     with pytest.raises(ValueError, match=r"target has values from .*expected values in \[0, 1\].*\(y \+ 1\) / 2"):
         nn.BCEWithLogitsLoss()(np.zeros(2), target)
+
+
+def test_targets_may_be_rounded():
+    assert np.isfinite(nn.BCEWithLogitsLoss()(np.zeros(2, np.float32), np.float32([1.0000001, -1e-7])).item())

@@ -55,3 +55,15 @@ def test_a_transformer_whose_attention_returns_no_weights():
 def test_the_examples_need_not_be_in_front():
     text = tn.summary(nn.LSTM(3, 20, num_layers=2, rng=0), (5, 3))
     assert "(N, 5, 20), (2, N, 20), (2, N, 20)" in text
+
+
+def test_axes_that_grow_with_the_examples():
+    class Reshaped(nn.Module):
+        def __init__(self, axes):
+            self.axes = axes
+
+        def forward(self, x):
+            return tn.Tensor(np.zeros(self.axes(len(x))))
+    for axes, told in ((lambda n: (16 * n, 4), "(16N, 4)"), (lambda n: (n + 1, n), "(N+1, N)"), (lambda n: (11, 1), "(11, 1)"),
+                       (lambda n: (2 * n - 1,), "(2N-1)")):
+        assert f" {told} " in tn.summary(Reshaped(axes), 3)

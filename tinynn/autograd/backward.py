@@ -72,7 +72,7 @@ def vjp(node, g, useful=None, create_graph=False) -> list:
         raise RuntimeError(f"the graph below {op.name} was freed by an earlier backward pass; to go through it again, "
                            "pass retain_graph=True to the first one, or compute the loss again")
     for parent in node.parents:
-        while type(parent) is Node and parent.op.name in VIEWS:
+        while type(parent) is Node and parent.op.name in VIEWS and not copied(parent):
             parent = parent.parents[0]
         if type(parent) is Leaf and parent.changed > node.serial:
             raise RuntimeError(f"a leaf that {op.name} used has changed since: gradients would mix old and new values; "
@@ -98,6 +98,14 @@ def vjp(node, g, useful=None, create_graph=False) -> list:
             raise FloatingPointError(f"the vjp of {op.name} made a gradient that is not finite")
         result.append(gradient)
     return result
+
+
+def copied(node) -> bool:
+    """Did x[index] copy, as it does where the index holds an array?"""
+    if node.op.name != "getitem" or node.kept is None:
+        return False
+    index = node.kept[0]
+    return any(isinstance(part, np.ndarray) for part in (index if isinstance(index, tuple) else (index,)))
 
 
 def check_count(node, parents, gradients):

@@ -72,7 +72,7 @@ class BCEWithLogitsLoss(Module):
     def forward(self, input: Array, target: Array) -> Tensor:
         x, t = compared(self, input, target)
         low, high = t.data.real.min(), t.data.real.max()
-        if not 0 <= low <= high <= 1:                                           # NaN is not, either
+        if not -1e-6 <= low <= high <= 1 + 1e-6:                                # but for rounding; NaN is not, either
             raise ValueError(f"BCEWithLogitsLoss: target has values from {low} to {high}; expected values in [0, 1]; of "
                              "labels -1 and 1 take (y + 1) / 2")
         return mean(t * softplus(-x) + (1 - t) * softplus(x))

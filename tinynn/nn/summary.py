@@ -45,4 +45,11 @@ def shape_of(one, two) -> str:
     """(N, 10) for outputs of shapes (1, 10) and (2, 10), of one example and of two; for several outputs, their shapes."""
     if isinstance(one, (list, tuple)):
         return ", ".join(shape_of(a, b) for a, b in zip(one, two) if a is not None)         # of attention: no weights, perhaps
-    return f"({', '.join(str(a) if a == b else f'{a}N'.removeprefix('1') for a, b in zip(one.shape, two.shape))})"
+    return f"({', '.join(length(a, b - a) for a, b in zip(one.shape, two.shape))})"
+
+
+def length(one, step) -> str:
+    """That of an axis, which is `one` for one example and grows by `step` with each: "4", "N", "16N", "N+1"."""
+    if step == 0:
+        return str(one)
+    return ("N" if step == 1 else f"{step}N") + (f"{one - step:+d}" if one != step else "")

@@ -23,7 +23,11 @@ def step_at(lr, every, factor, epoch):
 def exponential(lr, factor=0.95):
     """lr · factor^epoch."""
     check_positive("lr", lr)
-    return partial(step_at, lr, 1, factor)
+    return partial(exponential_at, lr, factor)
+
+
+def exponential_at(lr, factor, epoch):
+    return lr * factor ** epoch
 
 
 def cosine(lr, epochs, floor=0.0):

@@ -11,7 +11,8 @@ class History:
 
     seconds: time spent in training so far, without callbacks, at the end of each epoch. best_epoch: the epoch with the lowest
     val_loss (train_loss, without validation data). stop_reason: why training ended. info: what the optimizer reports, by
-    name (lr, mu, gamma, gradient_norm), and what callbacks append, one entry an epoch; None where there was nothing.
+    name (lr, mu, gamma, gradient_norm), and what callbacks append in each epoch; None where they leave one out, once they have
+    begun.
     """
     train_loss: list = field(default_factory=list)
     val_loss: list = field(default_factory=list)

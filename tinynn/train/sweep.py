@@ -65,7 +65,8 @@ def sweep(function, settings, repetitions=1, seed=0, jobs=1, dask=None, progress
 
     settings: a list of dicts, as from `grid`. jobs: processes on this machine (−1: one for each core).
     dask: the address of a Dask scheduler ("tcp://host:8786"), when a sweep outgrows one machine; jobs is then ignored. Start
-        its workers with NUMBA_NUM_THREADS=1 in their environment, or the kernels of several fight for the cores.
+        its workers with --nthreads 1, as jobs in threads would share the default Generator, and with NUMBA_NUM_THREADS=1 in
+        their environment, or the kernels of several fight for the cores.
     resume: a folder. Every finished job's result is kept there, and found again by a sweep of the same function,
         settings and seed with the same tinynn sources; delete it when the results are safe elsewhere. A job of many minutes
         can itself go on where it was interrupted: settings have one key more then, "checkpoint", a path in the folder of the
@@ -163,9 +164,10 @@ def back_end(dask):
 
 def fingerprint(function) -> str:
     """A name for the present sources of tinynn, the exercises, and the file in which `function` stands, so that results of
-    older code are not taken for new."""
+    older code are not taken for new. In a notebook: of the function itself; a change in what it calls there is not seen."""
     import hashlib
     import inspect
+    import marshal
     root, digest, inner = Path(__file__).parents[2], hashlib.sha256(), ("function", "func", "__func__", "__wrapped__")
     while name := next((name for name in inner if hasattr(function, name)), None):          # OnFold, partial, method, wraps
         function = getattr(function, name)
@@ -176,7 +178,8 @@ def fingerprint(function) -> str:
             digest.update(inspect.getsource(function).encode())
     except (TypeError, OSError):                                        # python -c
         own = root
-        digest.update(getattr(getattr(function, "__code__", None), "co_code", b""))
+        code = getattr(function, "__code__", None) or getattr(getattr(function, "__call__", None), "__code__", None)
+        digest.update(marshal.dumps(code))
     for path in sorted({*root.glob("tinynn/**/*.py"), *root.glob("exercises/**/*.py"), *([own] if own.is_file() else [])}):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
