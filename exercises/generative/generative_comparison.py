@@ -250,8 +250,10 @@ def draw_table(card, table, config):
         median = {name: np.median(values) for name, values in numbers.items()}
         texts.append([ends(numbers[name]) if name in numbers else "–" for name in names])
         if better:
-            first = (min if better == "lower" else max)([name for name in MODELS if name in median], key=median.get)
-            best.append((i + 1, names.index(first)))
+            of_models = [median[name] for name in MODELS if name in median]
+            first = min(of_models) if better == "lower" else max(of_models)
+            if of_models.count(first) == 1:                             # in a quick run several may have 0
+                best.append((i + 1, next(names.index(name) for name in MODELS if median.get(name) == first)))
     fig, ax = plt.subplots(figsize=(11, 3.6))
     ax.axis("off")
     cells = ax.table(texts, rowLabels=[f"{what}, {unit}" if unit else what for what, unit, *_ in table], loc="center",
