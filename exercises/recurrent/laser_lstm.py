@@ -9,8 +9,8 @@ The last epoch's network is scored, once; no value of the 100 trains or chooses 
 forecasts of all networks of a repetition.
 
 Scores: NMSE = MSE ÷ variance of the 100 values; "standardised" MSE ÷ variance of the 1000 training values.
-Change first: `epochs` to 2000, `drop_epoch` to 1000. The training error goes on falling; and the forecast's? The test that
-guards the layers: tests/nn/test_recurrent.py::test_equals_pytorch
+Change first: `epochs` to 2000, `drop_epoch` to 1000. The training error falls some fifty times; and the forecast's? The test
+that guards the layers: tests/nn/test_recurrent.py::test_equals_pytorch
 """
 import time
 from dataclasses import dataclass
